@@ -1,0 +1,7 @@
+"""Broker adapters by kind: kind -> (label, dotted path), imported on first use."""
+
+from typing import Final
+
+BROKERS: Final[dict[str, tuple[str, str]]] = {
+    "paper": ("Paper account on the simulated market", "trading.brokers.paper.PaperBroker"),
+}

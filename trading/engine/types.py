@@ -1,0 +1,288 @@
+"""The values every part of the engine speaks in.
+
+Arrays inside the engine are float64 and oldest first. What is sent to a broker, stored as money or
+compared with a limit is Decimal and passes `trading.engine.money`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+SideArray = npt.NDArray[np.int8]
+
+TIMEFRAMES: Final[Mapping[str, int]] = {
+    "M1": 60,
+    "M5": 300,
+    "M15": 900,
+    "M30": 1800,
+    "H1": 3600,
+    "H4": 14400,
+    "D1": 86400,
+}
+"""Seconds of each timeframe, by its MetaTrader name."""
+
+LONG: Final = 1
+SHORT: Final = -1
+FLAT: Final = 0
+
+
+class EngineError(ValueError):
+    """An input the engine cannot work with; the message says what was expected and found."""
+
+
+class OrderKind(StrEnum):
+    MARKET = "MARKET"
+    STOP = "STOP"
+    LIMIT = "LIMIT"
+
+
+class ExitReason(StrEnum):
+    """Why a position was closed."""
+
+    SIGNAL = "SIGNAL"
+    STOP = "STOP"
+    TAKE = "TAKE"
+    STOP_OUT = "STOP_OUT"
+    MANUAL = "MANUAL"
+    END = "END"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bars:
+    """Closed bars of one symbol and timeframe: equally long arrays, oldest first.
+
+    `time` holds the open time in epoch seconds (UTC); prices are bid prices; `volume` is the tick
+    volume; `spread` is ask minus bid at the open, in price units.
+    """
+
+    time: IntArray
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+    volume: FloatArray
+    spread: FloatArray
+
+    def __post_init__(self) -> None:
+        lengths = {name: len(getattr(self, name)) for name in BAR_COLUMNS}
+        if len(set(lengths.values())) != 1:
+            raise EngineError(f"Expected columns of one length, was {lengths}")
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def slice(self, start: int, stop: int | None = None) -> Bars:
+        """Rows [start:stop] as views; indices as in a Python slice."""
+        return Bars(*(getattr(self, name)[start:stop] for name in BAR_COLUMNS))
+
+    def tail(self, count: int) -> Bars:
+        """The newest `count` rows (all of them when there are fewer)."""
+        return self.slice(max(0, len(self) - count))
+
+    @classmethod
+    def empty(cls) -> Bars:
+        return cls(np.empty(0, np.int64), *(np.empty(0) for _ in BAR_COLUMNS[1:]))
+
+
+BAR_COLUMNS: Final = ("time", "open", "high", "low", "close", "volume", "spread")
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """What a broker says of a symbol.
+
+    `tick_size` is the smallest price step; `contract_size` the units of base per lot; `swap_long`
+    and `swap_short` are points (of `tick_size`) per lot and night, negative when they cost.
+    """
+
+    symbol: str
+    tick_size: Decimal
+    contract_size: Decimal
+    volume_min: Decimal
+    volume_step: Decimal
+    volume_max: Decimal
+    base_currency: str
+    profit_currency: str
+    swap_long: Decimal = Decimal(0)
+    swap_short: Decimal = Decimal(0)
+    triple_swap_weekday: int = 2
+    """Weekday (Monday 0) whose 17:00 New York rollover books three nights."""
+    stops_level: int = 0
+    """Least distance of stop and take from the price, in ticks."""
+
+    def __post_init__(self) -> None:
+        for name in ("tick_size", "contract_size", "volume_min", "volume_step", "volume_max"):
+            value = getattr(self, name)
+            if not (value.is_finite() and value > 0):
+                raise EngineError(f"{self.symbol}: expected {name} > 0, was {value}")
+
+    @property
+    def tick_value(self) -> Decimal:
+        """Profit currency gained by one lot per tick."""
+        return self.tick_size * self.contract_size
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What trading costs beside the spread.
+
+    `commission_per_lot` is a round turn in account currency, half booked at each side;
+    `slippage_ticks` is paid at market entries and exits and at stops, never at takes.
+    """
+
+    commission_per_lot: Decimal = Decimal(0)
+    slippage_ticks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Best prices of a symbol; `time` is the market's own clock, UTC."""
+
+    symbol: str
+    time: datetime
+    bid: Decimal
+    ask: Decimal
+
+    def __post_init__(self) -> None:
+        if not (self.bid.is_finite() and self.ask.is_finite() and 0 < self.bid <= self.ask):
+            raise EngineError(f"{self.symbol}: expected 0 < bid <= ask, was {self.bid}/{self.ask}")
+
+    @property
+    def spread(self) -> Decimal:
+        return self.ask - self.bid
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Signals:
+    """A strategy's wishes, one row per bar, known at that bar's close.
+
+    `side` is the position wanted (-1, 0, +1); an entry happens where `side` differs from the row
+    before. `stop` and `take` are distances from the entry in price units (NaN = none); `entry` is
+    NaN for a market order at the next open, else the price of a stop or limit order that lives for
+    the next bar; `score` is the strategy's conviction, for the record.
+    """
+
+    side: SideArray
+    stop: FloatArray
+    take: FloatArray
+    entry: FloatArray
+    score: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.side)
+
+
+@dataclass(frozen=True, slots=True)
+class PositionState:
+    """An open position as the broker reports it; `profit` is floating, in account currency."""
+
+    id: str
+    symbol: str
+    side: int
+    lots: Decimal
+    entry_price: Decimal
+    opened_at: datetime
+    stop: Decimal | None = None
+    take: Decimal | None = None
+    profit: Decimal = Decimal(0)
+    swap: Decimal = Decimal(0)
+    magic: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """An account as the broker reports it, money in `currency`."""
+
+    currency: str
+    balance: Decimal
+    equity: Decimal
+    margin: Decimal
+    leverage: int
+    positions: tuple[PositionState, ...] = ()
+    day_start_equity: Decimal | None = None
+    """max(balance, equity) at the last day boundary; None = not known yet."""
+
+    @property
+    def free_margin(self) -> Decimal:
+        return self.equity - self.margin
+
+    def without(self, closed: PositionState, booked: Decimal) -> AccountState:
+        """The state after `closed` is gone and `booked` (profit less costs) is in the balance."""
+        rest = tuple(p for p in self.positions if p.id != closed.id)
+        balance = self.balance + booked
+        floating = sum((p.profit + p.swap for p in rest), Decimal(0))
+        return replace(self, balance=balance, equity=balance + floating, positions=rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """All that a decision needs to know of a symbol's market right now."""
+
+    instrument: Instrument
+    quote: Quote
+    rate: Decimal
+    """Value of one unit of the profit currency in account currency, on the worse side."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderIntent:
+    """An entry that passed every check: what is to be sent, once."""
+
+    symbol: str
+    side: int
+    lots: Decimal
+    kind: OrderKind
+    price: Decimal | None
+    """Trigger or limit price; None for a market order."""
+    stop: Decimal | None
+    take: Decimal | None
+    numbers: Mapping[str, str] = field(default_factory=dict)
+    """Every factor that led here, for the decision page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """An entry that was wanted and refused."""
+
+    code: str
+    message: str
+    numbers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Nothing to do, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One executed deal. `profit`, `commission` and `swap` are in account currency."""
+
+    deal_id: str
+    position_id: str
+    symbol: str
+    side: int
+    """Side of the position it opens or closes."""
+    opens: bool
+    lots: Decimal
+    price: Decimal
+    at: datetime
+    """The market's clock."""
+    profit: Decimal = Decimal(0)
+    commission: Decimal = Decimal(0)
+    swap: Decimal = Decimal(0)
+    reason: ExitReason | None = None
+    """Why it closed; None where it opens."""
+    magic: int = 0
