@@ -225,13 +225,30 @@ class AccountState:
 
 
 @dataclass(frozen=True, slots=True)
+class Conversion:
+    """From a symbol's profit currency to the account's.
+
+    `inverse` says that the symbol's own base is the account currency (USDJPY on a USD account):
+    then one unit is worth 1 / price. Otherwise it is worth `rate`, taken on the side that makes a
+    loss larger.
+    """
+
+    rate: Decimal = Decimal(1)
+    inverse: bool = False
+
+    def at(self, price: Decimal) -> Decimal:
+        """Account currency per unit of profit currency when the symbol trades at `price`."""
+        return 1 / price if self.inverse else self.rate
+
+
+@dataclass(frozen=True, slots=True)
 class Market:
     """All that a decision needs to know of a symbol's market right now."""
 
     instrument: Instrument
     quote: Quote
-    rate: Decimal
-    """Value of one unit of the profit currency in account currency, on the worse side."""
+    conversion: Conversion = Conversion()
+    costs: Costs = Costs()
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,4 +302,6 @@ class Fill:
     swap: Decimal = Decimal(0)
     reason: ExitReason | None = None
     """Why it closed; None where it opens."""
+    client_id: str = ""
+    """Client id of the order that opened the position."""
     magic: int = 0

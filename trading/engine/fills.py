@@ -1,0 +1,120 @@
+"""The rules of a fill as compiled scalars, shared by the simulator kernel and the book.
+
+Prices are whole ticks (int), volumes whole steps (int), money floats of account currency that are
+rounded to cents whenever they are booked. Side is +1 or -1. Bid prices carry the bars; the ask is
+bid plus spread. A long position closes at the bid, a short one at the ask.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from numba import njit
+
+
+class Contract(NamedTuple):
+    """What the money of a symbol depends on, per step of volume, as floats."""
+
+    tick_size: float
+    step_tick_value: float
+    """Profit currency of one step per tick: tick size x contract size x volume step."""
+    step_commission: float
+    """Round turn of one step, account currency."""
+    slippage: int
+    """Ticks lost at market orders and stops."""
+    swap_long: float
+    swap_short: float
+    """Points (ticks) per night."""
+    inverse: bool
+    """Profit converts at 1 / price instead of at the given rate."""
+    leverage: float
+
+
+STOP_OUT_LEVEL = 0.5
+"""Share of the used margin under which the broker closes (50 %, the ESMA retail rule)."""
+
+
+@njit(cache=True)
+def round_cents(amount: float) -> float:
+    """Booked money: two decimals, halves up."""
+    return math.floor(amount * 100.0 + 0.5) / 100.0
+
+
+@njit(cache=True)
+def entry_price(side: int, bid: int, spread: int, slippage: int) -> int:
+    """Market entry: buys at ask, sells at bid, slippage against us."""
+    return bid + spread + slippage if side > 0 else bid - slippage
+
+
+@njit(cache=True)
+def closing_price(side: int, bid: int, spread: int) -> int:
+    """The side of the quote that would close the position now."""
+    return bid if side > 0 else bid + spread
+
+
+@njit(cache=True)
+def reaches(side: int, price: int, level: int) -> bool:
+    """Whether a price that moves in the direction of `side` is at or beyond `level`."""
+    return price >= level if side > 0 else price <= level
+
+
+@njit(cache=True)
+def rate_at(contract: Contract, price: int, rate: float) -> float:
+    """Account currency per unit of profit currency at `price`."""
+    return 1.0 / (price * contract.tick_size) if contract.inverse else rate
+
+
+@njit(cache=True)
+def floating(
+    contract: Contract, side: int, entry: int, price: int, steps: int, rate: float
+) -> float:
+    """Unbooked profit at `price`, account currency."""
+    value = (price - entry) * side * steps * contract.step_tick_value
+    return value * rate_at(contract, price, rate)
+
+
+@njit(cache=True)
+def half_commission(contract: Contract, steps: int) -> float:
+    """What one side of a trade books, as a cost (positive)."""
+    return round_cents(steps * contract.step_commission / 2.0)
+
+
+@njit(cache=True)
+def swap_of(
+    contract: Contract, side: int, steps: int, nights: int, price: int, rate: float
+) -> float:
+    """What `nights` book for holding over 17:00 New York; negative is a cost."""
+    points = contract.swap_long if side > 0 else contract.swap_short
+    value = points * nights * steps * contract.step_tick_value
+    return round_cents(value * rate_at(contract, price, rate))
+
+
+@njit(cache=True)
+def margin_of(contract: Contract, steps: int, price: int, rate: float) -> float:
+    """Margin of a position at `price`: notional in account currency over leverage."""
+    notional = steps * contract.step_tick_value * price
+    return notional * rate_at(contract, price, rate) / contract.leverage
+
+
+@njit(cache=True)
+def loss_per_step(
+    contract: Contract, side: int, price: int, stop_distance: int, rate: float
+) -> float:
+    """Loss of one step when the stop is hit, slippage on both sides and commission included.
+
+    An inverse rate is taken at the lower of entry and stop, where a loss weighs most.
+    """
+    stop = price - side * stop_distance
+    worst = min(price, stop)
+    ticks = stop_distance + 2 * contract.slippage
+    value = ticks * contract.step_tick_value * rate_at(contract, worst, rate)
+    return value + contract.step_commission
+
+
+@njit(cache=True)
+def whole_steps(budget: float, cost: float) -> int:
+    """How many steps a budget buys; a quotient within 1e-12 of a whole number counts as it."""
+    if not (cost > 0.0 and budget > 0.0):
+        return 0
+    return math.floor(budget / cost * (1.0 + 1e-12))

@@ -1,0 +1,95 @@
+"""The border between Decimal and float: prices and ticks, lots and steps, currencies.
+
+Inside the simulator prices are whole ticks and volumes whole steps, so that comparisons are exact;
+everywhere else they are Decimal. No other module converts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+
+from trading.engine.types import Conversion, EngineError, Instrument, Quote
+
+CENT = Decimal("0.01")
+
+
+def price_to_ticks(price: Decimal, tick_size: Decimal) -> int:
+    """The nearest whole number of ticks, halves up."""
+    return int((price / tick_size).to_integral_value(ROUND_HALF_UP))
+
+
+def ticks_to_price(ticks: int, tick_size: Decimal) -> Decimal:
+    """An exact price on the tick grid."""
+    return ticks * tick_size
+
+
+def price_from_float(value: float, tick_size: Decimal) -> Decimal:
+    """A float price as Decimal on the tick grid; EngineError when it is not finite."""
+    if not math.isfinite(value):
+        raise EngineError(f"Expected a finite price, was {value}")
+    return ticks_to_price(price_to_ticks(Decimal(repr(float(value))), tick_size), tick_size)
+
+
+def distance_to_ticks(distance: float, tick_size: float) -> int:
+    """A distance in price units as whole ticks, at least one. The simulator rounds the same way."""
+    return max(1, math.floor(distance / tick_size + 0.5))
+
+
+def floor_to_step(lots: Decimal, step: Decimal) -> Decimal:
+    """Whole steps only, never rounded up."""
+    return (lots / step).to_integral_value(ROUND_DOWN) * step
+
+
+def lots_to_steps(lots: Decimal, step: Decimal) -> int:
+    """Lots as whole steps; EngineError when they are not."""
+    steps = lots / step
+    if steps != steps.to_integral_value():
+        raise EngineError(f"Expected lots in steps of {step}, was {lots}")
+    return int(steps)
+
+
+def cents(amount: Decimal) -> Decimal:
+    """Money as it is booked: two decimals, halves up."""
+    return amount.quantize(CENT, ROUND_HALF_UP)
+
+
+def money_from_float(amount: float) -> Decimal:
+    """A booked float amount as Decimal; EngineError when it is not finite."""
+    if not math.isfinite(amount):
+        raise EngineError(f"Expected a finite amount, was {amount}")
+    return cents(Decimal(repr(float(amount))))
+
+
+def conversion_for(
+    instrument: Instrument, account_currency: str, quotes: Mapping[str, Quote]
+) -> Conversion:
+    """How the profit of `instrument` becomes account currency, given the quotes at hand.
+
+    Direct pair, then its inverse, then both legs through USD; each on the side that makes a loss
+    larger. EngineError names the missing pair.
+    """
+    profit = instrument.profit_currency
+    if profit == account_currency:
+        return Conversion()
+    if instrument.base_currency == account_currency:
+        return Conversion(inverse=True)
+    rate = _pair_rate(profit, account_currency, quotes)
+    if rate is None and "USD" not in (profit, account_currency):
+        first = _pair_rate(profit, "USD", quotes)
+        second = _pair_rate("USD", account_currency, quotes)
+        rate = first * second if first and second else None
+    if rate is None:
+        raise EngineError(
+            f"{instrument.symbol}: expected a quote of {profit}{account_currency} or "
+            f"{account_currency}{profit} to convert {profit} into {account_currency}, was none"
+        )
+    return Conversion(rate=rate)
+
+
+def _pair_rate(origin: str, target: str, quotes: Mapping[str, Quote]) -> Decimal | None:
+    direct, inverse = quotes.get(origin + target), quotes.get(target + origin)
+    if direct is not None:
+        return direct.ask
+    return 1 / inverse.bid if inverse is not None else None
