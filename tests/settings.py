@@ -6,22 +6,37 @@ inherit the choice through the environment (see the fixture `child_env`).
 """
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
+_project = Path(__file__).resolve().parent.parent
 if "TESTS_ROOT" not in os.environ:  # set for xdist workers and child processes by their parent
     os.environ["TESTS_ROOT"] = tempfile.mkdtemp(prefix="tradebot-tests-")
     os.environ["TESTS_ROOT_OWNER"] = str(os.getpid())
 _root = Path(os.environ["TESTS_ROOT"])
 _worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-os.environ["TRADEBOT_VAR"] = str(_root / _worker)
-os.environ["REDIS_PREFIX"] = f"{_root.name}-{_worker}"
+# What a developer or a CI server has configured stays out of the tests, except the two servers.
+for _name in re.findall(r"^#? ?([A-Z_]+)=", (_project / ".env.example").read_text(), re.MULTILINE):
+    if _name not in ("DATABASE_URL", "REDIS_URL"):
+        os.environ.pop(_name, None)
+os.environ |= {
+    "ENV_FILE": os.devnull,
+    "TRADEBOT_VAR": str(_root / _worker),
+    "REDIS_PREFIX": f"{_root.name}-{_worker}",
+    "SECRET_KEY": "tests-" + "0123456789" * 5,
+    "FIELD_KEYS": "dGVzdHMtdGVzdHMtdGVzdHMtdGVzdHMtdGVzdHMtISE=",
+    "LOG_FORMAT": "console",
+    "DEMO": "no",
+}
 
 from tradebot.settings import *  # noqa: E402, F403
-from tradebot.settings import DATABASES, VAR_DIR  # noqa: E402
+from tradebot.settings import DATABASES, STORAGES, VAR_DIR  # noqa: E402
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast, tests only
-if "sqlite3" in str(DATABASES["default"]["ENGINE"]):  # a file: other processes see it
+STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
+STATIC_ROOT = None  # nothing is collected for the tests
+if "sqlite3" in DATABASES["default"]["ENGINE"]:  # a file: other processes see it
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 if "TESTS_DATABASE" in os.environ:
     DATABASES["default"]["NAME"] = os.environ["TESTS_DATABASE"]

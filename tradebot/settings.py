@@ -1,25 +1,79 @@
-"""Settings: everything comes from the environment or .env; a wrong value stops the process."""
+"""Settings: everything comes from the environment or .env; a wrong value stops the process.
+
+Two modes. **Embedded** (no DATABASE_URL): SQLite, Valkey and generated keys, all in VAR_DIR.
+**Production** (DATABASE_URL given): PostgreSQL, and the keys must be given too.
+`.env.example` explains every variable.
+"""
 
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import django_stubs_ext
 import environ
+from cryptography.fernet import Fernet
+from django.core.management.utils import get_random_secret_key
 
+from tradebot import environment as env
 from tradebot.embedded import valkey_socket
 
 django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
-env.read_env(BASE_DIR / ".env")
+env.read_env_file(Path(env.text("ENV_FILE", default=str(BASE_DIR / ".env"))))
 
-VAR_DIR = Path(env.str("TRADEBOT_VAR", default=str(BASE_DIR / "var")))
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+DATABASE = env.database("DATABASE_URL")
+EMBEDDED = not DATABASE
+DEBUG = env.flag("DEBUG", default=False)
+VAR_DIR = env.directory("TRADEBOT_VAR", default=BASE_DIR / "var")
 
-SECRET_KEY = env.str("SECRET_KEY", default="insecure-development-key")
-FIELD_KEYS = env.list("FIELD_KEYS", default=["c2l4dGVlbi1ieXRlcy0tc2l4dGVlbi1ieXRlcy0tISE="])
-DEBUG = env.bool("DEBUG", default=False)
-ALLOWED_HOSTS = ["127.0.0.1", "localhost", "testserver"]
+# --- addresses ---
+BACKEND_API_URL = env.url(
+    "BACKEND_API_URL", ["http", "https"], default="http://127.0.0.1:8000"
+).rstrip("/")
+HTTPS = BACKEND_API_URL.startswith("https://")
+FRONTEND_WS_URL = env.url(
+    "FRONTEND_WS_URL",
+    ["ws", "wss"],
+    default=f"ws{BACKEND_API_URL.removeprefix('http')}/ws/dashboard/",
+)
+_backend, _frontend = urlsplit(BACKEND_API_URL), urlsplit(FRONTEND_WS_URL)
+_local_hosts = ["127.0.0.1", "localhost", "[::1]"] if EMBEDDED else []
+ALLOWED_HOSTS = env.names(
+    "ALLOWED_HOSTS",
+    default=sorted({_backend.hostname or "", _frontend.hostname or "", *_local_hosts}),
+)
+ALLOWED_ORIGINS = [
+    f"{_backend.scheme}://{_backend.netloc}",
+    f"{'https' if _frontend.scheme == 'wss' else 'http'}://{_frontend.netloc}",
+]
+CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
+
+# --- keys ---
+if EMBEDDED:
+    SECRET_KEY = env.text("SECRET_KEY") or env.kept(VAR_DIR / "secret_key", get_random_secret_key)
+    _field_keys = env.text("FIELD_KEYS") or env.kept(
+        VAR_DIR / "field_keys", lambda: Fernet.generate_key().decode()
+    )
+else:
+    SECRET_KEY = env.required("SECRET_KEY", because="DATABASE_URL is given", at_least=50)
+    _field_keys = env.required("FIELD_KEYS", because="DATABASE_URL is given")
+FIELD_KEYS = env.fernet_keys("FIELD_KEYS", value=_field_keys)
+
+# --- what the first start sets up ---
+METAAPI_TOKEN = env.matching(
+    "METAAPI_TOKEN", r"[\w.\-]+", expected="a MetaApi token, without blanks", secret=True
+)
+MT_ACCOUNT_ID = env.matching("MT_ACCOUNT_ID", r"[\w\-]+", expected="a MetaApi account id")
+TELEGRAM_BOT_TOKEN = env.matching(
+    "TELEGRAM_BOT_TOKEN", r"\d+:[\w\-]{30,}", expected="DIGITS:LETTERS from @BotFather", secret=True
+)
+TELEGRAM_CHAT_ID = env.matching(
+    "TELEGRAM_CHAT_ID", r"-?\d+|@\w{5,}", expected="a number or @channelname"
+)
+env.together("MT_ACCOUNT_ID", needs="METAAPI_TOKEN")
+env.together("TELEGRAM_CHAT_ID", needs="TELEGRAM_BOT_TOKEN")
+DEMO = env.flag("DEMO", default=EMBEDDED)
 
 INSTALLED_APPS = [
     "daphne",
@@ -29,6 +83,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django_q",
     "trading",
@@ -47,6 +102,10 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "tradebot.urls"
 ASGI_APPLICATION = "tradebot.asgi.application"
+LOGIN_URL = "admin:login"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -61,19 +120,42 @@ TEMPLATES = [
         },
     }
 ]
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": VAR_DIR / "tradebot.sqlite3",
-        "OPTIONS": {
-            "timeout": 20,
-            "transaction_mode": "IMMEDIATE",
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-        },
+_validation = "django.contrib.auth.password_validation"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"{_validation}.UserAttributeSimilarityValidator"},
+    {"NAME": f"{_validation}.MinimumLengthValidator"},
+    {"NAME": f"{_validation}.CommonPasswordValidator"},
+    {"NAME": f"{_validation}.NumericPasswordValidator"},
+]
+
+# --- database ---
+if EMBEDDED:
+    DATABASES: dict[str, dict[str, Any]] = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": VAR_DIR / "tradebot.sqlite3",
+            "OPTIONS": {
+                "timeout": 20,
+                "transaction_mode": "IMMEDIATE",  # a writer waits at BEGIN instead of failing later
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+            },
+        }
     }
-}
-REDIS_URL = env.str("REDIS_URL", default=f"unix://{valkey_socket(VAR_DIR)}")
-REDIS_PREFIX = env.str("REDIS_PREFIX", default="tradebot")
+else:
+    DATABASES = {"default": {**DATABASE, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
+    if env.flag("DATABASE_POOL", default=False):
+        # Each web request has a thread of its own, so a connection cannot be kept per thread.
+        DATABASES["default"]["CONN_MAX_AGE"] = 0
+        DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 10}
+
+# --- Redis or Valkey: cache and channel layer ---
+REDIS_URL = env.url(
+    "REDIS_URL", ["redis", "rediss", "unix"], default=f"unix://{valkey_socket(VAR_DIR)}"
+)
+EMBEDDED_VALKEY = not env.text("REDIS_URL")
+REDIS_PREFIX = env.matching(
+    "REDIS_PREFIX", r"[\w\-]+", expected="letters, digits, - and _", default="tradebot"
+)
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -87,6 +169,8 @@ CHANNEL_LAYERS = {
         "CONFIG": {"hosts": [REDIS_URL], "prefix": REDIS_PREFIX},
     }
 }
+
+# --- task queue: rows of our own database; a package is a pickle signed with SECRET_KEY ---
 Q_CLUSTER = {
     "name": "tradebot",
     "orm": "default",
@@ -95,7 +179,7 @@ Q_CLUSTER = {
     "queue_limit": 2,
     "bulk": 1,
     "timeout": 120,
-    "retry": 900,
+    "retry": 900,  # counted from the dequeue, so above timeout * (queue_limit / workers + 2)
     "max_attempts": 1,
     "ack_failures": True,
     "catch_up": False,
@@ -103,9 +187,72 @@ Q_CLUSTER = {
     "guard_cycle": 0.5,
     "save_limit": 1000,
 }
-AUTH_PASSWORD_VALIDATORS: list[dict[str, str]] = []
-USE_TZ = True
-TIME_ZONE = "UTC"
+
+# --- static files: from the packages themselves, or collected, hashed and compressed ---
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+STATIC_ROOT = None if EMBEDDED else BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = EMBEDDED
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if EMBEDDED
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# --- transport security follows the scheme of BACKEND_API_URL ---
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # a probe inside the network speaks plain HTTP
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SILENCED_SYSTEM_CHECKS = ["security.W021"]  # the browsers' preload list is the domain owner's call
+
+# --- mail ---
+EMAIL_URL = env.url(
+    "EMAIL_URL", ["smtp", "smtp+tls", "smtp+ssl", "consolemail"], default="consolemail://console"
+)
+_mail = environ.Env.email_url_config(EMAIL_URL)
+EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+EMAIL_HOST = _mail["EMAIL_HOST"]
+EMAIL_HOST_USER = _mail["EMAIL_HOST_USER"] or ""
+EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS = _mail.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = _mail.get("EMAIL_USE_SSL", False)
+EMAIL_PORT = _mail["EMAIL_PORT"] or (465 if EMAIL_USE_SSL else 587 if EMAIL_USE_TLS else 25)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="tradebot@localhost")
+
+# --- logs ---
+LOGGING_CONFIG = "tradebot.logging.configure"
+LOGGING = {
+    "level": env.choice(
+        "LOG_LEVEL", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], default="INFO"
+    ),
+    "format": env.choice(
+        "LOG_FORMAT", ["console", "json"], default="console" if EMBEDDED else "json"
+    ),
+    "secrets": [
+        SECRET_KEY,
+        *FIELD_KEYS,
+        METAAPI_TOKEN,
+        TELEGRAM_BOT_TOKEN,
+        EMAIL_HOST_PASSWORD,
+        str(DATABASE.get("PASSWORD", "")),
+        unquote(urlsplit(REDIS_URL).password or ""),
+    ],
+}
+
+# --- admin theme ---
+UNFOLD = {
+    "SITE_TITLE": "Tradebot",
+    "SITE_HEADER": "Tradebot",
+    "SITE_SUBHEADER": "Automated trading",
+    "SITE_SYMBOL": "candlestick_chart",
+    "SITE_URL": "/dashboard/",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": []},
+}
