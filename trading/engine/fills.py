@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from numba import njit
 
+from trading.engine.types import Conversion, Costs, Instrument
+
 
 class Contract(NamedTuple):
     """What the money of a symbol depends on, per step of volume, as floats."""
@@ -118,3 +120,20 @@ def whole_steps(budget: float, cost: float) -> int:
     if not (cost > 0.0 and budget > 0.0):
         return 0
     return math.floor(budget / cost * (1.0 + 1e-12))
+
+
+def contract_of(
+    instrument: Instrument, costs: Costs, conversion: Conversion, leverage: int
+) -> Contract:
+    """The floats of a symbol, from its Decimal specification."""
+    step = instrument.volume_step
+    return Contract(
+        tick_size=float(instrument.tick_size),
+        step_tick_value=float(instrument.tick_value * step),
+        step_commission=float(costs.commission_per_lot * step),
+        slippage=costs.slippage_ticks,
+        swap_long=float(instrument.swap_long),
+        swap_short=float(instrument.swap_short),
+        inverse=conversion.inverse,
+        leverage=float(leverage),
+    )

@@ -120,7 +120,7 @@ def rollovers(start: int, end: int) -> IntArray:
 
 
 def swap_nights(rollover: IntArray, triple_weekday: int) -> IntArray:
-    """Nights booked at each rollover: one on weekdays, three on the triple day, none at weekends."""
+    """Nights booked at each rollover: weekdays one, the triple day three, weekends none."""
     # 17:00 New York is 21:00 or 22:00 UTC of the same date; 1970-01-01 was a Thursday
     weekday = (rollover // 86400 + 3) % 7
     nights = np.where(weekday == triple_weekday, 3, 1)

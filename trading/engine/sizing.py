@@ -53,6 +53,9 @@ def size_position(request: SizingRequest) -> Sizing:
     base = min(account.balance, account.equity)
     budget = base * request.risk_percent / 100
     loss = loss_per_lot(request)
+    if not (loss.is_finite() and loss > 0):
+        denied = Denied("STOP_REQUIRED", f"Expected a loss per lot above 0, was {loss}")
+        return Sizing(Decimal(0), loss, Decimal(0), {}, denied)
     raw = budget / loss
     lots, binding = _capped(request, raw)
     factors = {

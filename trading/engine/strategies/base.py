@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from trading.engine.types import Bars, EngineError, FloatArray, Signals, SideArray
+from trading.engine.types import Bars, EngineError, FloatArray, SideArray, Signals
 
 
 def ranged(default: float, low: float, high: float, text: str) -> Any:

@@ -1,0 +1,314 @@
+"""The compiled simulator: bars and signals in, trades and equity out.
+
+The rules, bar by bar (docs/simulator.md has them as a table):
+
+1. Rollovers (17:00 New York) since the last bar book swap and start a new day.
+2. At the open a gap through stop, take or stop-out level closes at the open.
+3. The signal of the bar before closes, then opens: buys at the ask, sells at the bid, slipped.
+4. Inside the bar the adverse side comes first: the nearer of stop and stop-out, then the take.
+5. Equity is marked on the closing side at the close.
+
+The scalars of `trading.engine.fills` decide every price and amount; `trading.engine.book` applies
+the same ones tick by tick.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from trading.engine import fills
+from trading.engine.fills import Contract
+from trading.engine.tape import (
+    DAILY_LOSS,
+    DENIAL_CODES,
+    END,
+    FAR,
+    NONE,
+    SIGNAL,
+    SPREAD_TOO_WIDE,
+    STATE,
+    STOP,
+    STOP_OUT,
+    STOP_REQUIRED,
+    TAKE,
+    VOLUME_BELOW_MIN,
+    Bar,
+    Calendar,
+    Entry,
+    Output,
+    Rules,
+    State,
+    Tape,
+    Verdict,
+)
+from trading.engine.types import SideArray
+
+
+@njit(cache=True)
+def simulate(tape: Tape, contract: Contract, rules: Rules, calendar: Calendar) -> Output:
+    """Run the tape once; see the module for the rules and `Output` for what comes back."""
+    n = len(tape.time)
+    capacity = _fresh_signals(tape.side)
+    ints, floats = np.zeros((capacity, 8), np.int64), np.zeros((capacity, 6), np.float64)
+    out = Output(ints, floats, np.empty(n), np.zeros(len(DENIAL_CODES), np.int64))
+    s = np.zeros(1, STATE)[0]
+    s.balance = s.day_start = rules.balance
+    _run(s, tape, contract, rules, calendar, out)
+    return Output(ints[: s.trades], floats[: s.trades], out.equity, out.denials)
+
+
+@njit(cache=True)
+def _run(
+    s: State, tape: Tape, contract: Contract, rules: Rules, calendar: Calendar, out: Output
+) -> None:
+    """The loop. Arrays are local names here: a tuple of them is too dear to pass at every bar."""
+    time, side, rate, equity = tape.time, tape.side, tape.rate, out.equity
+    opens, highs, lows, closes, spreads = tape.open, tape.high, tape.low, tape.close, tape.spread
+    nights, scale = calendar.time, 1.0 / contract.tick_size
+    last, night, wanted, before = len(time) - 1, 0, 0, 0
+    for t in range(last + 1):
+        bar = Bar(
+            t,
+            int(opens[t] * scale + 0.5),
+            int(highs[t] * scale + 0.5),
+            int(lows[t] * scale + 0.5),
+            int(closes[t] * scale + 0.5),
+            int(spreads[t] * scale + 0.5),
+            rate[t] if len(rate) > 1 else rate[0],
+        )
+        while night < len(nights) and nights[night] <= time[t]:
+            _roll_over(s, bar, contract, calendar.nights[night])
+            night += 1
+        if s.side != 0:
+            _leave(s, bar, _judge_open(s, bar, contract, wanted), contract, out)
+        if s.side == 0 and wanted != 0 and wanted != before:
+            _follow_signal(s, bar, tape, contract, rules, out)
+        elif s.side != 0:
+            _leave(s, bar, _judge_inside(s, bar, contract, True), contract, out)
+        if t == last and s.side != 0:
+            _leave(s, bar, _judge_end(s, bar, contract), contract, out)
+        equity[t] = _equity(s, bar, bar.close, contract)
+        before, wanted = wanted, int(side[t])
+
+
+@njit(cache=True)
+def _fresh_signals(side: SideArray) -> int:
+    """How many rows ask for an entry: no run can have more trades."""
+    count = 0
+    before = 0
+    for i in range(len(side)):
+        if side[i] != 0 and side[i] != before:
+            count += 1
+        before = side[i]
+    return count
+
+
+@njit(cache=True)
+def _equity(s: State, bar: Bar, bid: int, contract: Contract) -> float:
+    """Balance plus what the open position would bring at `bid`."""
+    if s.side == 0:
+        return s.balance
+    price = fills.closing_price(s.side, bid, bar.spread)
+    floating = fills.floating(contract, s.side, s.entry, price, s.steps, bar.rate)
+    return s.balance + s.swap + floating
+
+
+@njit(cache=True)
+def _roll_over(s: State, bar: Bar, contract: Contract, nights: int) -> None:
+    """Swap of the open position and the reference of the new day, at the first tick after."""
+    if s.side != 0 and nights > 0:
+        price = fills.closing_price(s.side, bar.open, bar.spread)
+        s.swap += fills.swap_of(contract, s.side, s.steps, nights, price, bar.rate)
+    s.day_start = max(s.balance, _equity(s, bar, bar.open, contract))
+
+
+@njit(cache=True)
+def _exit(s: State, bar: Bar, price: int, reason: int, contract: Contract, out: Output) -> None:
+    """Close the position at `price`, book the money and write the trade."""
+    profit = fills.round_cents(fills.floating(contract, s.side, s.entry, price, s.steps, bar.rate))
+    half = fills.half_commission(contract, s.steps)
+    k = s.trades
+    row = (s.bar, bar.row, s.side, s.steps, s.entry, price, s.stop, reason)
+    for column in range(8):
+        out.ints[k, column] = row[column]
+    money = (profit, 2.0 * half, s.swap, s.risk, float(s.worst), float(s.best))
+    for column in range(6):
+        out.floats[k, column] = money[column]
+    s.balance = fills.round_cents(s.balance + profit + s.swap - half)
+    s.trades += 1
+    s.side = 0
+    s.swap = 0.0
+
+
+@njit(cache=True)
+def _leave(s: State, bar: Bar, verdict: Verdict, contract: Contract, out: Output) -> None:
+    """Close where the verdict says so."""
+    if verdict.reason >= 0:
+        _exit(s, bar, verdict.price, verdict.reason, contract, out)
+
+
+@njit(cache=True)
+def _judge_open(s: State, bar: Bar, contract: Contract, wanted: int) -> Verdict:
+    """Levels that the open is already beyond fill at the open; then the signal's own exit."""
+    price = fills.closing_price(s.side, bar.open, bar.spread)
+    slipped = price - s.side * contract.slippage
+    if fills.reaches(-s.side, price, s.stop):
+        return Verdict(STOP, slipped)
+    if fills.reaches(s.side, price, s.take):
+        return Verdict(TAKE, price)
+    if _is_stopped_out(s, price, bar, contract):
+        return Verdict(STOP_OUT, slipped)
+    return Verdict(SIGNAL, slipped) if s.side != wanted else Verdict(NONE, 0)
+
+
+@njit(cache=True)
+def _judge_end(s: State, bar: Bar, contract: Contract) -> Verdict:
+    """The tape is over: out at the last close."""
+    price = fills.closing_price(s.side, bar.close, bar.spread)
+    return Verdict(END, price - s.side * contract.slippage)
+
+
+@njit(cache=True)
+def _is_stopped_out(s: State, price: int, bar: Bar, contract: Contract) -> bool:
+    floating = fills.floating(contract, s.side, s.entry, price, s.steps, bar.rate)
+    return s.balance + s.swap + floating < fills.STOP_OUT_LEVEL * s.margin
+
+
+@njit(cache=True)
+def _stop_out_price(s: State, bar: Bar, last: int, contract: Contract) -> int:
+    """The first price on the way from the entry or open to `last` that stops out (bisection)."""
+    good = fills.closing_price(s.side, bar.open, bar.spread)
+    if _is_stopped_out(s, good, bar, contract):
+        return good
+    bad = last
+    while abs(good - bad) > 1:
+        middle = (good + bad) // 2
+        if _is_stopped_out(s, middle, bar, contract):
+            bad = middle
+        else:
+            good = middle
+    return bad
+
+
+@njit(cache=True)
+def _judge_inside(s: State, bar: Bar, contract: Contract, may_take: bool) -> Verdict:
+    """Levels reached between open and close, the adverse ones first."""
+    if s.side > 0:
+        adverse, favourable = bar.low, bar.high
+        s.worst, s.best = min(s.worst, adverse), max(s.best, favourable)
+    else:
+        adverse, favourable = bar.high + bar.spread, bar.low + bar.spread
+        s.worst, s.best = max(s.worst, adverse), min(s.best, favourable)
+    stopped = fills.reaches(-s.side, adverse, s.stop)
+    last = s.stop if stopped else adverse
+    if _is_stopped_out(s, last, bar, contract):
+        price = _stop_out_price(s, bar, last, contract)
+        reason = STOP if stopped and price == s.stop else STOP_OUT
+        return Verdict(reason, price - s.side * contract.slippage)
+    if stopped:
+        return Verdict(STOP, s.stop - s.side * contract.slippage)
+    if may_take and fills.reaches(s.side, favourable, s.take):
+        return Verdict(TAKE, s.take)
+    return Verdict(NONE, 0)
+
+
+@njit(cache=True)
+def _follow_signal(
+    s: State, bar: Bar, tape: Tape, contract: Contract, rules: Rules, out: Output
+) -> None:
+    """What the close of the bar before asked for, done at this open."""
+    row = bar.row - 1
+    wanted = int(tape.side[row])
+    ask = bar.open + bar.spread
+    quote = ask if wanted > 0 else bar.open
+    level = tape.entry[row]
+    price = quote if np.isnan(level) else int(level / contract.tick_size + 0.5)
+    entry = _entry_wish(tape, contract, row, wanted, price)
+    steps = _allowed_steps(s, bar, entry, contract, rules, out)
+    if steps == 0:
+        return
+    if price == quote:
+        _enter(s, bar, entry, steps, contract)
+        _leave(s, bar, _judge_inside(s, bar, contract, True), contract, out)
+    else:
+        _pending(s, bar, (entry, steps, price, quote), contract, out)
+
+
+@njit(cache=True)
+def _entry_wish(tape: Tape, contract: Contract, row: int, side: int, price: int) -> Entry:
+    """Distances of the signal in whole ticks (at least one; 0 = none)."""
+    scale = 1.0 / contract.tick_size
+    stop = 0 if np.isnan(tape.stop[row]) else max(1, int(tape.stop[row] * scale + 0.5))
+    take = 0 if np.isnan(tape.take[row]) else max(1, int(tape.take[row] * scale + 0.5))
+    return Entry(side, price, price + side * contract.slippage, stop, take)
+
+
+@njit(cache=True)
+def _allowed_steps(
+    s: State, bar: Bar, entry: Entry, contract: Contract, rules: Rules, out: Output
+) -> int:
+    """Steps the limits and the risk budget allow, 0 with a counted denial."""
+    if bar.spread > rules.max_spread:
+        out.denials[SPREAD_TOO_WIDE] += 1
+        return 0
+    if rules.daily_loss > 0.0 and s.balance < s.day_start * (1.0 - rules.daily_loss):
+        out.denials[DAILY_LOSS] += 1
+        return 0
+    too_near = 0 < entry.take_distance < rules.stops_level
+    if entry.stop_distance == 0 or entry.stop_distance < rules.stops_level or too_near:
+        out.denials[STOP_REQUIRED] += 1
+        return 0
+    loss = fills.loss_per_step(contract, entry.side, entry.price, entry.stop_distance, bar.rate)
+    margin = fills.margin_of(contract, 1, entry.price, bar.rate)
+    steps = min(
+        fills.whole_steps(s.balance * rules.risk, loss),
+        rules.max_steps,
+        fills.whole_steps(s.balance * rules.margin_use, margin),
+    )
+    if steps < rules.min_steps:
+        out.denials[VOLUME_BELOW_MIN] += 1
+        return 0
+    return steps
+
+
+@njit(cache=True)
+def _enter(s: State, bar: Bar, entry: Entry, steps: int, contract: Contract) -> None:
+    """The position after its fill; its levels hang on the price before slippage."""
+    loss = fills.loss_per_step(contract, entry.side, entry.price, entry.stop_distance, bar.rate)
+    take = entry.price + entry.side * (entry.take_distance if entry.take_distance else FAR)
+    s.balance = fills.round_cents(s.balance - fills.half_commission(contract, steps))
+    s.side, s.steps, s.entry, s.bar = entry.side, steps, entry.fill, bar.row
+    s.stop, s.take = entry.price - entry.side * entry.stop_distance, take
+    s.margin = fills.margin_of(contract, steps, entry.fill, bar.rate)
+    s.risk = loss * steps
+    s.worst = s.best = entry.fill
+
+
+@njit(cache=True)
+def _pending(
+    s: State,
+    bar: Bar,
+    order: tuple[Entry, int, int, int],
+    contract: Contract,
+    out: Output,
+) -> None:
+    """A stop or limit order that lives for this bar; a limit fills without slippage.
+
+    The path inside the bar is unknown: the stop may fire in the bar of the entry, the take only
+    after a stop entry, whose price comes before the take on any path.
+    """
+    entry, steps, price, quote = order
+    is_stop = fills.reaches(entry.side, price, quote)
+    shift = bar.spread if entry.side > 0 else 0
+    up, down = bar.high + shift, bar.low + shift
+    if is_stop:
+        hit = up >= price if entry.side > 0 else down <= price
+    else:
+        hit = down <= price if entry.side > 0 else up >= price
+    if not hit:
+        return
+    fill = entry.fill if is_stop else price
+    filled = Entry(entry.side, price, fill, entry.stop_distance, entry.take_distance)
+    _enter(s, bar, filled, steps, contract)
+    _leave(s, bar, _judge_inside(s, bar, contract, is_stop), contract, out)
