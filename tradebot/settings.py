@@ -171,7 +171,7 @@ CHANNEL_LAYERS = {
 }
 
 # --- task queue: rows of our own database; a package is a pickle signed with SECRET_KEY ---
-Q_CLUSTER = {
+Q_CLUSTER: dict[str, Any] = {
     "name": "tradebot",
     "orm": "default",
     "poll": 0.02,

@@ -198,7 +198,7 @@ def test_what_it_cannot_answer_is_refused() -> None:
         MARKET.quote("EURUSD", MONDAY.replace(tzinfo=None))
     with pytest.raises(EngineError, match="Expected a time from 2000-01-02 to 2199"):
         MARKET.quote("EURUSD", datetime(1999, 12, 31, tzinfo=UTC))
-    with pytest.raises(EngineError, match=r"Expected one of M1, .*was 'M2'"):
+    with pytest.raises(EngineError, match=r"Expected a timeframe of M1, .*was 'M2'"):
         MARKET.bars("EURUSD", "M2", MONDAY, MONDAY)
     with pytest.raises(EngineError, match="Expected a seed"):
         SimulatedMarket(seed=-1)

@@ -11,7 +11,8 @@ import structlog
 from tests.processes import wait_for
 from trading.brokers.base import Unavailable
 from trading.brokers.market import SimulatedMarket, SimulatedStream
-from trading.engine.types import EngineError, Quote
+from trading.engine.bars import Bar, BarBuilder, bars_of
+from trading.engine.types import BAR_COLUMNS, EngineError, Quote
 
 MARKET = SimulatedMarket(seed=3)
 SYMBOLS = ("XAUUSD", "EURUSD", "GBPUSD")
@@ -70,6 +71,22 @@ def test_a_real_clock_delivers_the_same() -> None:
     stream = SimulatedStream(MARKET, WEDNESDAY, speed=2_000)
     received = streamed(stream, WEDNESDAY + timedelta(minutes=15))
     assert received == expected(WEDNESDAY, stream.now())
+
+
+@pytest.mark.parametrize("timeframe", ["M1", "M15", "H1"])
+def test_bars_built_from_the_stream_are_those_of_history(timeframe: str) -> None:
+    builder, closed = BarBuilder(timeframe), list[Bar | None]()
+    stream = SimulatedStream(MARKET, FRIDAY - timedelta(hours=3), speed=1000, wall=hurrying())
+    for quote in streamed(stream, SUNDAY_OPEN + timedelta(hours=1)):
+        if quote.symbol == "EURUSD":
+            tick = quote.time.timestamp(), float(quote.bid), float(quote.spread)
+            closed.append(builder.add(*tick))
+    built = bars_of([bar for bar in closed if bar is not None])
+    first, last = (datetime.fromtimestamp(built.time[row], UTC) for row in (0, -1))
+    history = MARKET.bars("EURUSD", timeframe, first, last + timedelta(seconds=1))
+    for column in BAR_COLUMNS:
+        # the stream began in the middle of the first bar
+        assert getattr(built, column)[1:].tolist() == getattr(history, column)[1:].tolist()
 
 
 def test_a_restart_repeats_and_misses_nothing() -> None:

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
 from trading.engine.types import Conversion, EngineError, Instrument, Quote
-
-CENT = Decimal("0.01")
 
 
 def price_to_ticks(price: Decimal, tick_size: Decimal) -> int:
@@ -51,8 +49,8 @@ def lots_to_steps(lots: Decimal, step: Decimal) -> int:
 
 
 def cents(amount: Decimal) -> Decimal:
-    """Money as it is booked: two decimals, halves up."""
-    return amount.quantize(CENT, ROUND_HALF_UP)
+    """Money as it is booked: two decimals, halves towards plus infinity as in the simulator."""
+    return (amount * 100 + Decimal("0.5")).to_integral_value(ROUND_FLOOR) / 100
 
 
 def money_from_float(amount: float) -> Decimal:

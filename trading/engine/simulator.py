@@ -238,9 +238,9 @@ def _follow_signal(
 @njit(cache=True)
 def _entry_wish(tape: Tape, contract: Contract, row: int, side: int, price: int) -> Entry:
     """Distances of the signal in whole ticks (at least one; 0 = none)."""
-    scale = 1.0 / contract.tick_size
-    stop = 0 if np.isnan(tape.stop[row]) else max(1, int(tape.stop[row] * scale + 0.5))
-    take = 0 if np.isnan(tape.take[row]) else max(1, int(tape.take[row] * scale + 0.5))
+    tick = contract.tick_size
+    stop = 0 if np.isnan(tape.stop[row]) else max(1, int(tape.stop[row] / tick + 0.5))
+    take = 0 if np.isnan(tape.take[row]) else max(1, int(tape.take[row] / tick + 0.5))
     return Entry(side, price, price + side * contract.slippage, stop, take)
 
 

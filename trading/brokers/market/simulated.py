@@ -11,29 +11,25 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from trading.brokers.market import sessions
-from trading.brokers.market.paths import DayTable, SessionTicks, day_table, session_ticks
+from trading.brokers.market.paths import (
+    DayTable,
+    Int32Array,
+    SessionTicks,
+    day_table,
+    session_ticks,
+)
 from trading.brokers.market.sessions import SESSIONS_A_WEEK
 from trading.brokers.market.symbols import SIMULATED_SYMBOLS, SimulatedSymbol
-from trading.engine.types import (
-    BAR_COLUMNS,
-    TIMEFRAMES,
-    Bars,
-    EngineError,
-    FloatArray,
-    IntArray,
-    Quote,
-)
+from trading.engine.bars import bars_from_ticks, bars_join, timeframe_seconds
+from trading.engine.types import Bars, EngineError, FloatArray, Quote
 
 SESSIONS_KEPT: Final = 32  # of about 0.4 MB each
-
-
-_RawTicks = tuple[IntArray, IntArray, IntArray]  # epoch seconds, bids and spreads in ticks
 
 
 class Ticks(NamedTuple):
     """Ticks of one symbol, oldest first: epoch seconds (UTC), bids and spreads as prices."""
 
-    times: IntArray
+    times: FloatArray
     bids: FloatArray
     spreads: FloatArray
 
@@ -94,43 +90,41 @@ class SimulatedMarket:
 
     def ticks(self, symbol: str, start: datetime, end: datetime) -> Ticks:
         """The ticks with start <= time < end."""
-        spec = self.symbol(symbol)
-        weeks = list(self._weeks(symbol, ceil(epoch(start)), ceil(epoch(end))))
-        times, bids, spreads = (np.concatenate(column) for column in zip(*weeks, strict=True))
-        return Ticks(times, _prices(spec, bids), _prices(spec, spreads))
+        weeks = self._weeks(self.symbol(symbol), ceil(epoch(start)), ceil(epoch(end)))
+        return _joined(list(weeks))
 
     def bars(self, symbol: str, timeframe: str, start: datetime, end: datetime) -> Bars:
         """The bars that open in [start, end), each complete: what a stream would have built.
 
         Bars are aligned to the epoch (UTC); a bar without a tick does not exist.
         """
-        if timeframe not in TIMEFRAMES:
-            raise EngineError(f"Expected one of {', '.join(TIMEFRAMES)}, was {timeframe!r}")
-        step = TIMEFRAMES[timeframe]
+        step = timeframe_seconds(timeframe)
         first, last = (ceil(epoch(at) / step) * step for at in (start, end))
-        spec = self.symbol(symbol)
         # No bar spans a weekend, so each week is built alone and long histories stay small.
-        weeks = [_bars_of(spec, step, week) for week in self._weeks(symbol, first, last)]
-        return Bars(*(np.concatenate([getattr(w, c) for w in weeks]) for c in BAR_COLUMNS))
+        weeks = self._weeks(self.symbol(symbol), first, last)
+        return bars_join([bars_from_ticks(*week, timeframe) for week in weeks])
 
     def session_ticks(self, symbol: str, session: int) -> SessionTicks:
         """The ticks of a whole session, by its number in `sessions.session_opens`."""
         return self._session(symbol, session)
 
-    def _weeks(self, symbol: str, start: int, end: int) -> Iterator[_RawTicks]:
-        """The ticks with start <= time < end, week by week; one empty week when there are none."""
+    def _weeks(self, spec: SimulatedSymbol, start: int, end: int) -> Iterator[Ticks]:
+        """The ticks with start <= time < end, week by week."""
         if end <= start:
-            yield _raw_ticks([])
             return
         wanted = range(sessions.session_at(start), sessions.session_at(end - 1) + 1)
         for _, week in groupby(wanted, key=lambda session: session // SESSIONS_A_WEEK):
-            parts = [
-                _cut(
-                    self.session_ticks(symbol, session), sessions.session_open(session), start, end
-                )
-                for session in week
-            ]
-            yield _raw_ticks(parts)
+            yield _joined([self._part(spec, session, start, end) for session in week])
+
+    def _part(self, spec: SimulatedSymbol, session: int, start: int, end: int) -> Ticks:
+        opened = sessions.session_open(session)
+        ticks = self.session_ticks(spec.name, session)
+        rows = slice(*np.searchsorted(ticks.seconds, (start - opened, end - opened)))
+        return Ticks(
+            ticks.seconds[rows].astype(np.float64) + opened,
+            _prices(spec, ticks.bids[rows]),
+            _prices(spec, ticks.spreads[rows]),
+        )
 
     def _draw_table(self, symbol: str) -> DayTable:
         return day_table(self.seed, self.symbol(symbol))
@@ -157,38 +151,15 @@ def quote_of(spec: SimulatedSymbol, time: float, bid: int, spread: int) -> Quote
     return Quote(spec.name, moment(time), Decimal(bid) * tick, Decimal(bid + spread) * tick)
 
 
-def _raw_ticks(parts: Sequence[_RawTicks]) -> _RawTicks:
+def _joined(parts: Sequence[Ticks]) -> Ticks:
     if not parts:
-        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64)
+        return Ticks(np.empty(0), np.empty(0), np.empty(0))
     times, bids, spreads = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return times, bids, spreads
+    return Ticks(times, bids, spreads)
 
 
-def _cut(ticks: SessionTicks, opened: int, start: int, end: int) -> _RawTicks:
-    rows = slice(*np.searchsorted(ticks.seconds, (start - opened, end - opened)))
-    times = ticks.seconds[rows].astype(np.int64) + opened
-    return times, ticks.bids[rows].astype(np.int64), ticks.spreads[rows].astype(np.int64)
-
-
-def _bars_of(spec: SimulatedSymbol, step: int, ticks: _RawTicks) -> Bars:
-    times, bids, spreads = ticks
-    if len(times) == 0:
-        return Bars.empty()
-    bucket = times // step
-    firsts = np.flatnonzero(np.diff(bucket, prepend=bucket[0] - 1))
-    lasts = np.append(firsts[1:], len(times))
-    return Bars(
-        time=bucket[firsts] * step,
-        open=_prices(spec, bids[firsts]),
-        high=_prices(spec, np.maximum.reduceat(bids, firsts)),
-        low=_prices(spec, np.minimum.reduceat(bids, firsts)),
-        close=_prices(spec, bids[lasts - 1]),
-        volume=(lasts - firsts).astype(np.float64),
-        spread=_prices(spec, spreads[firsts]),
-    )
-
-
-def _prices(spec: SimulatedSymbol, ticks: IntArray) -> FloatArray:
+def _prices(spec: SimulatedSymbol, ticks: Int32Array) -> FloatArray:
     """Whole ticks as prices: the floats nearest to the exact decimals."""
     scale = 10**spec.digits
-    return np.asarray(ticks * int(spec.instrument.tick_size * scale) / scale)
+    step = int(spec.instrument.tick_size * scale)
+    return np.asarray(ticks.astype(np.int64) * step / scale)
