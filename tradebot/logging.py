@@ -103,7 +103,7 @@ def configure(options: Mapping[str, Any]) -> None:
     that may appear in no line.
     """
     redactor = Redactor(options["secrets"])
-    shared = _shared_processors()
+    shared = _shared_processors(clock="iso" if options["format"] == "json" else "%H:%M:%S")
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,
@@ -162,13 +162,13 @@ class Handler(logging.StreamHandler[Any]):
         print(f"A log line of {place} could not be written: {name}", file=sys.stderr)  # noqa: T201
 
 
-def _shared_processors() -> list[Processor]:
+def _shared_processors(*, clock: str) -> list[Processor]:
     return [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.stdlib.PositionalArgumentsFormatter(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(fmt=clock, utc=True),
     ]
 
 
