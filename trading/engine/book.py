@@ -7,11 +7,12 @@ out as JSON and put back, so that any process may continue it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from trading.engine import fills, money, risk
+from trading.engine.book_state import BookState, OpenPosition, Ticket
 from trading.engine.tape import FAR
 from trading.engine.types import (
     AccountState,
@@ -40,54 +41,6 @@ class Listing:
 
     instrument: Instrument
     costs: Costs = Costs()
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """An order handed to the book; a pending one dies at `expires_at` on the market's clock."""
-
-    client_id: str
-    symbol: str
-    side: int
-    lots: Decimal
-    kind: OrderKind
-    price: Decimal | None
-    stop: Decimal | None
-    take: Decimal | None
-    magic: int = 0
-    expires_at: datetime | None = None
-
-
-@dataclass(slots=True)
-class OpenPosition:
-    """A position in ticks and steps; `opened` is epoch seconds."""
-
-    id: str
-    client_id: str
-    symbol: str
-    side: int
-    steps: int
-    entry: int
-    stop: int
-    take: int
-    opened: float
-    margin: float
-    magic: int
-    swap: float = 0.0
-
-
-@dataclass(slots=True)
-class BookState:
-    """Everything the book remembers; times are epoch seconds of the market's clock."""
-
-    balance: float
-    day_start: float
-    day_seen: float = 0.0
-    counter: int = 0
-    positions: list[OpenPosition] = field(default_factory=list)
-    pending: list[Ticket] = field(default_factory=list)
-    swap_seen: dict[str, float] = field(default_factory=dict)
-    """Until when the swap of each symbol is booked."""
 
 
 class Book:
