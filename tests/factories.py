@@ -1,0 +1,215 @@
+"""One row of each model: `make_<model>(**fields)` fills in what a test does not care about.
+
+Names and ids are counted up, so that two calls make two rows; related rows are made unless given.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+from trading.models import (
+    Account,
+    BarChunk,
+    Candle,
+    Connection,
+    Deployment,
+    EquityPoint,
+    Event,
+    Fill,
+    HistoryImport,
+    Order,
+    PaperBook,
+    Position,
+    Purpose,
+    RiskLimit,
+    Severity,
+    Side,
+    SimulatedMarket,
+    Strategy,
+    StrategyRun,
+    Symbol,
+)
+from trading.services.events import Happening, event_append
+
+MONDAY = datetime(2024, 1, 8, 12, tzinfo=UTC)
+"""A quiet moment on the market's clock."""
+_numbers = count(1)
+
+
+def make_connection(**fields: Any) -> Connection:
+    given = {"name": f"Connection {next(_numbers)}", "token": "token-of-a-test"}
+    return Connection.objects.create(**{**given, **fields})
+
+
+def make_account(**fields: Any) -> Account:
+    given = {
+        "name": f"Account {next(_numbers):04}",
+        "kind": "paper",
+        "state": Account.State.ACTIVE,
+        "balance": Decimal(10_000),
+        "equity": Decimal(10_000),
+        "day_start_equity": Decimal(10_000),
+    }
+    return Account.objects.create(**{**given, **fields})
+
+
+def make_symbol(**fields: Any) -> Symbol:
+    given = {
+        "source": "simulated",
+        "name": f"SYM{next(_numbers)}",
+        "digits": 5,
+        "tick_size": Decimal("0.00001"),
+        "contract_size": Decimal(100_000),
+        "base_currency": "EUR",
+        "profit_currency": "USD",
+    }
+    return Symbol.objects.create(**{**given, **fields})
+
+
+def make_strategy(**fields: Any) -> Strategy:
+    given = {"name": f"Strategy {next(_numbers)}", "kind": "donchian", "params": {}}
+    return Strategy.objects.create(**{**given, **fields})
+
+
+def make_deployment(**fields: Any) -> Deployment:
+    given = {
+        "account": fields.get("account") or make_account(),
+        "strategy": fields.get("strategy") or make_strategy(),
+        "symbol": fields.get("symbol") or make_symbol(),
+        "timeframe": "M1",
+        "state": Deployment.State.RUNNING,
+    }
+    return Deployment.objects.create(**{**given, **fields})
+
+
+def make_run(**fields: Any) -> StrategyRun:
+    given = {
+        "deployment": fields.get("deployment") or make_deployment(),
+        "bar_open": MONDAY + timedelta(minutes=next(_numbers)),
+        "state": StrategyRun.State.DONE,
+        "outcome": "HOLD",
+        "message": "no new signal",
+        "deadline": MONDAY,
+        "expires_at": MONDAY,
+    }
+    return StrategyRun.objects.create(**{**given, **fields})
+
+
+def make_order(**fields: Any) -> Order:
+    number = next(_numbers)
+    given = {
+        "account": fields.get("account") or make_account(),
+        "symbol": fields.get("symbol") or make_symbol(),
+        "decision_key": f"key-{number}",
+        "client_id": f"client-{number}",
+        "purpose": Purpose.ENTRY,
+        "side": Side.LONG,
+        "lots": Decimal("0.10"),
+    }
+    return Order.objects.create(**{**given, **fields})
+
+
+def make_position(**fields: Any) -> Position:
+    given = {
+        "account": fields.get("account") or make_account(),
+        "symbol": fields.get("symbol") or make_symbol(),
+        "broker_id": f"{next(_numbers)}",
+        "side": Side.LONG,
+        "lots": Decimal("0.10"),
+        "entry_price": Decimal("1.10000"),
+        "opened_at": MONDAY,
+    }
+    return Position.objects.create(**{**given, **fields})
+
+
+def make_fill(**fields: Any) -> Fill:
+    position = fields.get("position") or make_position()
+    given = {
+        "account": position.account,
+        "symbol": position.symbol,
+        "position": position,
+        "deal_id": f"{next(_numbers)}",
+        "opens": True,
+        "side": position.side,
+        "lots": position.lots,
+        "price": position.entry_price,
+        "at": position.opened_at,
+    }
+    return Fill.objects.create(**{**given, **fields})
+
+
+def make_event(**fields: Any) -> Event:
+    """An event written the way every event is, so the chain stays whole."""
+    given: dict[str, Any] = {
+        "kind": "test.happened",
+        "message": f"Happening {next(_numbers)}",
+        "severity": Severity.INFO,
+    }
+    return event_append(happening=Happening(**{**given, **fields}))
+
+
+def make_equity_point(**fields: Any) -> EquityPoint:
+    given = {
+        "account": fields.get("account") or make_account(),
+        "at": MONDAY + timedelta(minutes=next(_numbers)),
+        "balance": Decimal(10_000),
+        "equity": Decimal(10_000),
+    }
+    return EquityPoint.objects.create(**{**given, **fields})
+
+
+def make_paper_book(**fields: Any) -> PaperBook:
+    given: dict[str, Any] = {"account": fields.get("account") or make_account(), "state": {}}
+    return PaperBook.objects.create(**{**given, **fields})
+
+
+def make_candle(**fields: Any) -> Candle:
+    given = {
+        "symbol": fields.get("symbol") or make_symbol(),
+        "timeframe": "M1",
+        "open_time": MONDAY + timedelta(minutes=next(_numbers)),
+        "open": 1.1,
+        "high": 1.2,
+        "low": 1.0,
+        "close": 1.15,
+        "volume": 10.0,
+        "spread": 0.0001,
+    }
+    return Candle.objects.create(**{**given, **fields})
+
+
+def make_chunk(**fields: Any) -> BarChunk:
+    """A chunk for lists; its data is no real column file."""
+    given = {
+        "symbol": fields.get("symbol") or make_symbol(),
+        "timeframe": "M1",
+        "month": date(2024, 1, 1),
+        "first": MONDAY,
+        "last": MONDAY,
+        "rows": 1,
+        "data": b"",
+        "sha256": "0" * 64,
+    }
+    return BarChunk.objects.create(**{**given, **fields})
+
+
+def make_history_import(**fields: Any) -> HistoryImport:
+    given = {
+        "symbol": fields.get("symbol") or make_symbol(),
+        "timeframe": "M1",
+        "file_name": "bars.csv",
+        "sha256": f"{next(_numbers):064x}",
+        "rows": 1,
+    }
+    return HistoryImport.objects.create(**{**given, **fields})
+
+
+def make_simulated_market(**fields: Any) -> SimulatedMarket:
+    given = {"source": f"simulated-{next(_numbers)}", "market_time": MONDAY}
+    return SimulatedMarket.objects.create(**{**given, **fields})
+
+
+def make_risk_limit(**fields: Any) -> RiskLimit:
+    given = {"control": "MAX_LOTS", "value": Decimal(5)}
+    return RiskLimit.objects.create(**{**given, **fields})
