@@ -54,9 +54,9 @@ _WEEKEND_GAP: Final = 0.35  # in days' volatility
 _NIGHT_GAP: Final = 0.01
 
 _STRETCHES: Final = 20  # of one temper each, per session
-_TREND_CHANCE: Final = 0.45
+_TREND_CHANCE: Final = 0.40
 _RANGE_CHANCE: Final = 0.35
-_TREND: Final = (1.3, 2.6)  # net move of a trending stretch, in its own volatility
+_TREND: Final = (1.0, 2.3)  # net move of a trending stretch, in its own volatility
 _RANGE: Final = 0.25
 
 _ROLLOVER_PEAK: Final = (3.0, 8.0)  # times the usual spread
