@@ -82,6 +82,9 @@ class Broker(Protocol):
     def close(self, position_id: str) -> Receipt:
         """Close a whole position; harmless to repeat. Raises as `submit`."""
 
+    def feed(self, quotes: Sequence[Quote]) -> Sequence[Fill]:
+        """Show the market, in order; what it made the broker execute since. Gateway only."""
+
 
 class Stream(Protocol):
     """A live market: quotes pushed to a callback from the stream's own thread."""

@@ -71,7 +71,8 @@ class Book:
         now = quote.time.timestamp()
         self._book_swap(quote.symbol, now)
         self._begin_day(now)
-        done = [f for p in self._of(quote.symbol) for f in self._judge(p)]
+        held = [p for p in self._of(quote.symbol) if p.opened <= now]
+        done = [f for p in held for f in self._judge(p)]
         return done + self._trigger_pending(quote)
 
     def submit(self, ticket: Ticket) -> tuple[str | None, list[Fill]]:
@@ -291,7 +292,7 @@ class Book:
 
     def _book_swap(self, symbol: str, now: float) -> None:
         seen = self.state.swap_seen.get(symbol)
-        self.state.swap_seen[symbol] = now
+        self.state.swap_seen[symbol] = max(now, seen or now)
         positions = self._of(symbol)
         if seen is None or not positions or not _crosses_rollover(seen, now):
             return
@@ -327,6 +328,7 @@ class Book:
             profit=money.money_from_float(self._floating(p)),
             swap=money.money_from_float(p.swap),
             magic=p.magic,
+            client_id=p.client_id,
         )
 
 

@@ -197,6 +197,8 @@ class PositionState:
     profit: Decimal = Decimal(0)
     swap: Decimal = Decimal(0)
     magic: int = 0
+    client_id: str = ""
+    """Client id of the order that opened it, where the broker keeps it."""
 
 
 @dataclass(frozen=True, slots=True)

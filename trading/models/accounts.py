@@ -41,6 +41,9 @@ class Account(models.Model):
     external_id = models.CharField(
         max_length=64, blank=True, help_text="The account's id at the connection"
     )
+    source = models.CharField(
+        max_length=40, default="simulated", help_text="Price source whose symbols it trades"
+    )
     currency = models.CharField(max_length=3, default="USD")
     leverage = models.PositiveIntegerField(default=30, help_text="30 means 1:30")
     is_demo = models.BooleanField(default=True)

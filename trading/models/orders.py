@@ -59,6 +59,9 @@ class Order(models.Model):
     position_id = models.CharField(max_length=40, blank=True)
     filled_lots = models.DecimalField(max_digits=12, decimal_places=4, default=Decimal(0))
     filled_price = models.DecimalField(max_digits=18, decimal_places=9, null=True, blank=True)
+    expires_at = models.DateTimeField(
+        null=True, blank=True, help_text="End of a resting order, on the market's clock"
+    )
     created_at = models.DateTimeField(default=now)
     sent_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

@@ -96,6 +96,7 @@ class StrategyRun(models.Model):
     numbers = models.JSONField(default=dict, help_text="Signal, limits and sizing factors")
     queued_at = models.DateTimeField(default=now)
     deadline = models.DateTimeField(help_text="When the sweeper may take it over")
+    expires_at = models.DateTimeField(help_text="When its signal is too old to act on")
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
