@@ -29,9 +29,26 @@ def tie_to_parent(parent: int, *, death_signal: int = signal.SIGTERM) -> None:
     """Ask the kernel to send `death_signal` to this process when `parent` dies (Linux only)."""
     if sys.platform != "linux":
         return
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, death_signal)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, death_signal)
     if os.getppid() != parent:  # it died before the kernel knew
         os.kill(os.getpid(), death_signal)
+
+
+def tie_forks() -> None:
+    """From here on, no process forked by this one or by its descendants outlives its parent.
+
+    They may ignore SIGTERM, so the kernel sends SIGKILL (Linux only). For `multiprocessing`;
+    children made by `subprocess` are not concerned.
+    """
+    parent = [os.getpid()]
+
+    def remember() -> None:
+        parent[0] = os.getpid()
+
+    os.register_at_fork(
+        before=remember,
+        after_in_child=lambda: tie_to_parent(parent[0], death_signal=signal.SIGKILL),
+    )
 
 
 def main(arguments: Sequence[str]) -> None:

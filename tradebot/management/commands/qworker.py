@@ -1,0 +1,146 @@
+"""`manage.py qworker`: django-q2's cluster, hardened for supervisors that signal whole groups.
+
+What differs from `qcluster`, each for a fault that was seen:
+
+* SIGTERM and SIGINT act in the main process only. Heroku and terminals signal every process of a
+  group; the stock cluster then cuts the task in flight and hangs.
+* The handler only sets a flag; setting an Event inside a handler can dead-lock.
+* A process of the cluster that was killed may hold the lock of a queue, which freezes the others
+  for ever. All are ended and the command exits with 70: the supervisor starts it anew, and the
+  queue hands the lost tasks out again. The same when the guard of the cluster itself stands still.
+* A worker past its time limit may flush its result before it is killed.
+* No process of the cluster outlives its parent (Linux).
+
+It touches internals of django-q2, which is therefore pinned to its patch line.
+"""
+
+import os
+import signal
+import time
+from argparse import ArgumentParser
+from multiprocessing import Value
+from types import FrameType
+from typing import Any
+
+import structlog
+from django.core.management.base import BaseCommand
+from django.db import connections
+from django.utils.module_loading import autodiscover_modules
+from django_q import cluster
+
+from tradebot.processes import tie_forks
+
+RESTART = 70  # exit code: sysexits' EX_SOFTWARE
+TIMED_OUT, RECYCLED = 0, -2  # values of a worker's timer; above 0 it is busy
+FLUSH_SECONDS = 1.0
+FINISH_SECONDS = 5.0
+STANDSTILL_SECONDS = 60.0  # the guard's slowest step is a write to a locked database: 20 s
+
+log = structlog.get_logger(__name__)
+
+
+class Sentinel(cluster.Sentinel):  # type: ignore[misc]
+    """The guard process: forks pusher, workers and monitor, and looks after them."""
+
+    last_round = Value("d", 0.0, lock=False)
+    """When the guard last looked around, in seconds of the monotonic clock; the main process reads
+    it through shared memory."""
+
+    def start(self) -> None:
+        # Inherited by all the processes this one forks.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        super().start()
+
+    def status(self) -> str:
+        """The state for the statistics, which the guard asks for once in every round."""
+        Sentinel.last_round.value = time.monotonic()
+        status: str = super().status()
+        return status
+
+    def reincarnate(self, process: Any) -> None:
+        """Replace a process of the cluster that has ended, or end the whole cluster."""
+        timed_out = process in self.pool and process.timer.value == TIMED_OUT
+        if timed_out:
+            process.join(FLUSH_SECONDS)
+            process.kill()
+        elif process.exitcode:
+            log.critical("process of the cluster died", exit_code=process.exitcode)
+            self._end_cluster()
+        super().reincarnate(process)
+
+    def _end_cluster(self) -> None:
+        """Exit at once, but for the tasks in flight, which get a moment to finish."""
+        self.pusher.kill()  # no further tasks
+        deadline = time.monotonic() + FINISH_SECONDS
+        while time.monotonic() < deadline and self._busy():
+            time.sleep(0.05)
+        for process in [*self.pool, self.monitor]:
+            process.kill()
+        os._exit(RESTART)
+
+    def _busy(self) -> bool:
+        working = any(worker.is_alive() and worker.timer.value > 0 for worker in self.pool)
+        return working or (self.monitor.is_alive() and not self.result_queue.empty())
+
+
+class Command(BaseCommand):
+    help = "Works off the task queue until SIGTERM or SIGINT."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--grace",
+            type=float,
+            default=25.0,
+            help="seconds a task in flight may go on after a stop (default 25; Heroku kills at 30)",
+        )
+
+    def handle(self, *, grace: float, **options: Any) -> None:
+        self.asked = False
+        autodiscover_modules("tasks")  # imported once here, and not again in every worker
+        connections.close_all()  # a connection must not be shared by fork
+        tie_forks()
+        raise SystemExit(self._run(grace))
+
+    def _run(self, grace: float) -> int:
+        cluster.Sentinel = Sentinel
+        Sentinel.last_round.value = time.monotonic()
+        queue = cluster.Cluster()
+        for stop_signal in (signal.SIGTERM, signal.SIGINT):  # in place of those of Cluster
+            signal.signal(stop_signal, self._ask)
+        try:
+            queue.start()
+        except RuntimeError:  # the sentinel is gone already
+            if not self.asked:
+                raise
+        while not self.asked and queue.sentinel.is_alive() and not _stands_still():
+            time.sleep(0.1)
+        if self.asked:
+            return _stop(queue, grace)
+        return _give_up(queue)
+
+    def _ask(self, signum: int, frame: FrameType | None) -> None:
+        self.asked = True
+
+
+def _stands_still() -> bool:
+    return bool(time.monotonic() - Sentinel.last_round.value > STANDSTILL_SECONDS)
+
+
+def _stop(queue: Any, grace: float) -> int:
+    """Let the tasks in flight finish; 0 when they did in time, else 1."""
+    log.info("worker stops", grace=grace)
+    queue.stop_event.set()
+    queue.sentinel.join(grace)
+    if not queue.sentinel.is_alive():
+        return 0
+    log.warning("a task was cut, it went on for too long after the stop", grace=grace)
+    queue.sentinel.kill()
+    queue.sentinel.join()
+    return 1
+
+
+def _give_up(queue: Any) -> int:
+    log.critical("worker gives up, to be started anew", exit_code=queue.sentinel.exitcode)
+    queue.sentinel.kill()
+    queue.sentinel.join()
+    return RESTART
