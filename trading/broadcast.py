@@ -108,6 +108,7 @@ class MarketFrame(TypedDict):
     candles: list[CandlePayload]
     accounts: list[AccountPayload]
     positions: list[PositionPayload]
+    deployments: list[DeploymentPayload]
 
 
 class EventsFrame(TypedDict):

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from trading.brokers.base import EntryRequest, Receipt, Rejected, Unavailable
-from trading.engine.book import Book, BookState, Listing, OrderRefused, Ticket
+from trading.engine.book import Book, Listing, OrderRefused
+from trading.engine.book_state import BookState, Ticket
 from trading.engine.types import AccountState, Fill, Quote
 
 T = TypeVar("T")

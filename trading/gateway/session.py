@@ -1,0 +1,193 @@
+"""A live session: one stream of quotes, the accounts that trade on it, and its bar clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
+from threading import Event
+from time import monotonic
+
+import structlog
+from django.db import close_old_connections
+from django.utils.timezone import now
+
+from trading.brokers.base import Broker, BrokerError, Stream
+from trading.engine.types import TIMEFRAMES, AccountState, Quote
+from trading.gateway.clock import BarClock, Closing
+from trading.gateway.frames import FramePublisher
+from trading.models import Account, Deployment, Position, Symbol
+from trading.services.accounts import (
+    account_connected,
+    account_observe,
+    equity_sample,
+    position_vanish,
+)
+from trading.services.brokers import broker_for
+from trading.services.fills import fills_record
+from trading.services.markets import bars_backfill
+from trading.services.orders import orders_doubt, orders_expire
+from trading.services.quotes import quotes_put
+from trading.services.strategies import ClosedBar, bar_close
+
+OBSERVE_SECONDS = 0.5
+RELOAD_SECONDS = 2.0
+DOUBT_AFTER = timedelta(seconds=30)
+"""An order still SENDING after this long has lost its sender."""
+VANISH_SECONDS = 5.0
+LEAST_TTL = 5.0
+"""A signal is worth acting on for a bar, at least this many seconds, at most five minutes."""
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Seat:
+    """An account on this session with its broker."""
+
+    account: Account
+    broker: Broker
+    state: AccountState | None = None
+
+
+class Session:
+    """Runs in a thread of its own until `stop` is set; see `run`."""
+
+    def __init__(self, source: str, stream: Stream, *, speed: float = 1.0) -> None:
+        self.source = source
+        self.stream = stream
+        self.stop = Event()
+        self._speed = speed
+        self._inbox: SimpleQueue[Quote] = SimpleQueue()
+        self._clock = BarClock()
+        self._symbols: dict[str, Symbol] = {}
+        self._quotes: dict[str, Quote] = {}
+        self._seats: dict[int, Seat] = {}
+        self._missing: dict[int, float] = {}
+        self._frames = FramePublisher()
+
+    def run(self) -> None:
+        """Stream, judge, close bars, observe; one account's trouble is that account's alone."""
+        self._symbols = {s.name: s for s in Symbol.objects.filter(source=self.source)}
+        self._reload()
+        for symbol, timeframe in self._series():
+            bars_backfill(stream=self.stream, symbol=self._symbols[symbol], timeframe=timeframe)
+        self.stream.start(list(self._symbols), self._inbox.put)
+        try:
+            self._loop()
+        finally:
+            self.stream.stop()
+
+    def _loop(self) -> None:
+        observed = reloaded = monotonic()
+        while not self.stop.is_set():
+            self.on_quotes(self._drain())
+            if monotonic() - observed >= OBSERVE_SECONDS:
+                observed = monotonic()
+                self.observe()
+            if monotonic() - reloaded >= RELOAD_SECONDS:
+                reloaded = monotonic()
+                close_old_connections()
+                self._reload()
+            self._frames.publish(self._quotes, self._clock.forming())
+
+    def on_quotes(self, quotes: Sequence[Quote]) -> None:
+        """Take quotes in, in order: brokers judge them, then the bars they close are decided."""
+        for quote in quotes:
+            self._quotes[quote.symbol] = quote
+        if quotes:
+            quotes_put(source=self.source, quotes=self._latest(quotes))
+            for seat in self._seats.values():
+                self._feed(seat, quotes)
+        closings = [closing for quote in quotes for closing in self._clock.on_quote(quote)]
+        closings += self._clock.on_time(self.stream.now().timestamp())
+        for closing in closings:
+            self._close_bar(closing)
+
+    def observe(self) -> None:
+        """Write down what the brokers say of their accounts."""
+        for seat in self._seats.values():
+            try:
+                seat.state = seat.broker.account()
+            except BrokerError as e:
+                log.warning("account not readable", account=str(seat.account), error=str(e))
+                continue
+            account_observe(account=seat.account, state=seat.state)
+            account_connected(account=seat.account, reason="the gateway reads its broker")
+            orders_expire(account=seat.account, market_time=self.stream.now())
+            orders_doubt(account=seat.account, sent_before=now() - DOUBT_AFTER)
+            self._look_for_vanished(seat, seat.state)
+
+    def _drain(self) -> list[Quote]:
+        """Everything that waits, or the next quote to come within a moment."""
+        try:
+            quotes = [self._inbox.get(timeout=0.05)]
+        except Empty:
+            return []
+        while not self._inbox.empty():
+            quotes.append(self._inbox.get())
+        return quotes
+
+    def _latest(self, quotes: Sequence[Quote]) -> list[Quote]:
+        return list({quote.symbol: quote for quote in quotes}.values())
+
+    def _feed(self, seat: Seat, quotes: Sequence[Quote]) -> None:
+        try:
+            fills = seat.broker.feed(quotes)
+        except BrokerError as e:
+            log.warning("broker not fed", account=str(seat.account), error=str(e))
+            return
+        if fills:
+            fills_record(account=seat.account, fills=fills)
+
+    def _close_bar(self, closing: Closing) -> None:
+        symbol = self._symbols[closing.symbol]
+        if closing.is_partial:
+            bars_backfill(stream=self.stream, symbol=symbol, timeframe=closing.timeframe)
+        seconds = TIMEFRAMES[closing.timeframe] / self._speed
+        closed = ClosedBar(
+            symbol, closing.timeframe, closing.bar, ttl=min(max(seconds, LEAST_TTL), 300.0)
+        )
+        bar_close(closed=closed, account_ids=list(self._seats))
+        self._frames.closed(closing)
+        if closing.timeframe == "M1":
+            self._sample(closed.open_time + timedelta(seconds=TIMEFRAMES["M1"]))
+
+    def _sample(self, at: datetime) -> None:
+        for seat in self._seats.values():
+            if seat.state is not None:
+                equity_sample(account=seat.account, state=seat.state, at=at)
+
+    def _look_for_vanished(self, seat: Seat, state: AccountState) -> None:
+        """Rows whose position the broker has not reported for a while."""
+        there = {p.id for p in state.positions}
+        rows = Position.objects.filter(account=seat.account, closed_at__isnull=True)
+        gone = {row.pk: row for row in rows if row.broker_id not in there}
+        first_missed = {pk: self._missing.get(pk, monotonic()) for pk in gone}
+        self._missing = first_missed
+        for pk, since in first_missed.items():
+            if monotonic() - since >= VANISH_SECONDS:
+                position_vanish(position=gone[pk], at=self.stream.now())
+
+    def _reload(self) -> None:
+        """Follow what staff changed: accounts and deployments of this source."""
+        accounts = Account.objects.filter(source=self.source)
+        found = {account.pk: account for account in accounts}
+        self._seats = {pk: self._seat(account) for pk, account in found.items()}
+        self._clock.watch(self._series())
+
+    def _seat(self, account: Account) -> Seat:
+        seat = self._seats.get(account.pk)
+        if seat is None:
+            return Seat(account, broker_for(account=account, quotes=self._read_quotes))
+        seat.account = account
+        return seat
+
+    def _read_quotes(self) -> Mapping[str, Quote]:
+        return self._quotes
+
+    def _series(self) -> set[tuple[str, str]]:
+        """Every series that a deployment trades, and one minute of every symbol for curves."""
+        deployments = Deployment.objects.filter(symbol__source=self.source)
+        traded = set(deployments.values_list("symbol__name", "timeframe"))
+        return traded | {(name, "M1") for name in self._symbols}

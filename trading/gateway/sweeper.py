@@ -1,0 +1,48 @@
+"""The sweeper: what the queue lost is asked again, and the live tail is kept short."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from time import monotonic
+
+import structlog
+
+from trading.models import Candle
+from trading.services.bars import candles_compact
+from trading.services.strategies import runs_sweep
+
+SWEEP_SECONDS = 2.0
+COMPACT_SECONDS = 300.0
+TAIL = timedelta(days=2)
+"""Live candles older than this, by their market's clock, move into chunks."""
+log = structlog.get_logger(__name__)
+
+
+class Sweeper:
+    """Call `step` often; it does what is due."""
+
+    def __init__(self) -> None:
+        self._swept = 0.0
+        self._compacted = monotonic()
+
+    def step(self) -> None:
+        """Sweep runs, and now and then compact candles."""
+        if monotonic() - self._swept >= SWEEP_SECONDS:
+            self._swept = monotonic()
+            overdue = runs_sweep()
+            if overdue:
+                log.warning("runs given to another worker", count=overdue)
+        if monotonic() - self._compacted >= COMPACT_SECONDS:
+            self._compacted = monotonic()
+            candles_shorten()
+
+
+def candles_shorten() -> int:
+    """Move the old part of every live tail into chunks; returns the candles moved."""
+    moved = 0
+    series = Candle.objects.order_by().values_list("symbol", "timeframe").distinct()
+    for symbol_id, timeframe in series:
+        newest = Candle.objects.filter(symbol=symbol_id, timeframe=timeframe).latest("open_time")
+        before = newest.open_time - TAIL
+        moved += candles_compact(symbol=newest.symbol, timeframe=timeframe, before=before)
+    return moved

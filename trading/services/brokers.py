@@ -1,0 +1,40 @@
+"""Building the broker of an account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from trading.brokers import BROKERS
+from trading.brokers.base import Broker
+from trading.brokers.paper import PaperBroker, PaperTerms
+from trading.engine.book import Listing
+from trading.engine.types import Costs, EngineError, Quote
+from trading.models import Account, Symbol
+from trading.selectors.quotes import quotes_fresh
+from trading.services.paper import DatabasePaperStore
+
+Quotes = Callable[[], Mapping[str, Quote]]
+
+
+def broker_for(*, account: Account, quotes: Quotes | None = None) -> Broker:
+    """The adapter of the account's kind; EngineError names the kinds that exist.
+
+    `quotes` gives the newest quotes by symbol; the default reads the fresh ones of the cache.
+    """
+    if account.kind == "paper":
+        return _paper(account, quotes)
+    kinds = ", ".join(sorted(BROKERS))
+    raise EngineError(f"{account}: expected a broker kind of {kinds}, was {account.kind!r}")
+
+
+def costs_of(symbol: Symbol) -> Costs:
+    """The costs a symbol is traded with."""
+    return Costs(symbol.commission_per_lot, symbol.slippage_ticks)
+
+
+def _paper(account: Account, quotes: Quotes | None) -> PaperBroker:
+    symbols = list(Symbol.objects.filter(source=account.source))
+    listings = {s.name: Listing(s.instrument(), costs_of(s)) for s in symbols}
+    terms = PaperTerms(listings, account.currency, account.leverage)
+    read = quotes or (lambda: quotes_fresh(source=account.source, names=listings))
+    return PaperBroker(terms, DatabasePaperStore(account.pk), read)

@@ -1,0 +1,236 @@
+"""Orders: written first, sent once, and their outcome recorded whatever it is."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from decimal import Decimal
+
+import structlog
+from django.db import transaction
+from django.utils.timezone import now
+
+from trading.brokers.base import (
+    Broker,
+    EntryRequest,
+    NotSent,
+    Receipt,
+    Rejected,
+    UnknownOutcome,
+)
+from trading.engine.orders import IN_FLIGHT, OrderStatus, sources
+from trading.engine.types import OrderIntent, OrderKind
+from trading.models import Account, Deployment, Order, Position, Purpose, Severity, StrategyRun
+from trading.services.events import Happening, event_append
+from trading.services.fills import fills_record
+
+log = structlog.get_logger(__name__)
+
+
+def entry_create(*, run: StrategyRun, intent: OrderIntent, expires_at: datetime | None) -> Order:
+    """The order of a decision; asking twice for the same bar gives the same one."""
+    deployment = run.deployment
+    order, _ = Order.objects.get_or_create(
+        decision_key=f"{deployment.account_id}:{deployment.pk}:{run.bar_open:%Y%m%dT%H%M%S}:entry",
+        defaults={
+            "account": deployment.account,
+            "deployment": deployment,
+            "run": run,
+            "symbol": deployment.symbol,
+            "client_id": client_id_new(deployment=deployment),
+            "purpose": Purpose.ENTRY,
+            "kind": intent.kind.value,
+            "side": intent.side,
+            "lots": intent.lots,
+            "price": intent.price,
+            "stop": intent.stop,
+            "take": intent.take,
+            "expires_at": None if intent.kind is OrderKind.MARKET else expires_at,
+        },
+    )
+    return order
+
+
+def close_create(*, run: StrategyRun, position: Position) -> Order:
+    """The order that closes `position` for a decision; the same one however often it is asked."""
+    key = f"{position.account_id}:{position.broker_id}:{run.bar_open:%Y%m%dT%H%M%S}:close"
+    order, _ = Order.objects.get_or_create(
+        decision_key=key,
+        defaults={
+            "account": position.account,
+            "deployment": run.deployment,
+            "run": run,
+            "symbol": position.symbol,
+            "client_id": client_id_new(deployment=run.deployment),
+            "purpose": Purpose.CLOSE,
+            "side": position.side,
+            "lots": position.lots,
+            "position_id": position.broker_id,
+        },
+    )
+    return order
+
+
+def client_id_new(*, deployment: Deployment) -> str:
+    """An id for the broker: random, so that a restored backup cannot use one again."""
+    return f"{deployment.pk % 10**6:06d}_{secrets.token_hex(8)}"
+
+
+def order_send(*, order: Order, broker: Broker) -> Order:
+    """Move the order through the gate, send it once, record what came back.
+
+    Must not run inside a transaction: SENDING is committed before the broker is called. Whatever
+    is not proved to be a refusal leaves the order UNKNOWN.
+    """
+    if not _pass_gate(order):
+        order.refresh_from_db()
+        return order
+    try:
+        receipt = _ask(order, broker)
+    except (NotSent, Rejected) as e:
+        _finish(order, OrderStatus.REJECTED, code=e.code or type(e).__name__, message=str(e))
+    except UnknownOutcome as e:
+        _finish(order, OrderStatus.UNKNOWN, code=e.code, message=str(e))
+    except Exception as e:
+        log.exception("broker call failed", order=order.pk)
+        _finish(order, OrderStatus.UNKNOWN, code=type(e).__name__, message=str(e))
+    else:
+        _accept(order, receipt)
+    return order
+
+
+def orders_expire(*, account: Account, market_time: datetime) -> int:
+    """Resting orders whose life on the market's clock is over; returns how many."""
+    due = Order.objects.filter(
+        account=account, status=OrderStatus.ACCEPTED, expires_at__lte=market_time
+    )
+    return sum(_expire(order) for order in due)
+
+
+def orders_doubt(*, account: Account, sent_before: datetime) -> int:
+    """Orders that were being sent when their process died: UNKNOWN until evidence is found."""
+    stuck = Order.objects.filter(
+        account=account, status=OrderStatus.SENDING, sent_at__lt=sent_before
+    )
+    for order in stuck:
+        _finish(order, OrderStatus.UNKNOWN, code="INTERRUPTED", message="The sender died")
+    return len(stuck)
+
+
+def order_move(*, order: Order, to: OrderStatus, **columns: object) -> bool:
+    """One legal transition by conditional UPDATE; False when somebody else has moved it."""
+    moved = Order.objects.filter(pk=order.pk, status__in=sources(to)).update(
+        status=to.value, **columns
+    )
+    if moved:
+        order.refresh_from_db()
+    return bool(moved)
+
+
+def _pass_gate(order: Order) -> bool:
+    """APPROVED -> SENDING, once ever, while account and deployment still allow it."""
+    with transaction.atomic(durable=True):
+        account = Account.objects.select_for_update().get(pk=order.account_id)
+        refusal = _gate_refusal(order, account)
+        if refusal is None:
+            return order_move(order=order, to=OrderStatus.SENDING, sent_at=now())
+        code, message = refusal
+        if order_move(order=order, to=OrderStatus.EXPIRED, code=code, message=message):
+            _tell(order, "order.denied", Severity.WARNING, message)
+    return False
+
+
+def _gate_refusal(order: Order, account: Account) -> tuple[str, str] | None:
+    if order.purpose == Purpose.CLOSE:
+        return None
+    if account.state != Account.State.ACTIVE:
+        return "ACCOUNT_NOT_ACTIVE", f"Account is {account.state}: {account.state_reason}"
+    assert order.deployment_id is not None
+    deployment = Deployment.objects.get(pk=order.deployment_id)
+    if deployment.state != Deployment.State.RUNNING:
+        return "DEPLOYMENT_PAUSED", f"Deployment is {deployment.state}"
+    in_flight = Order.objects.filter(
+        account=account,
+        symbol=order.symbol_id,
+        deployment=deployment,
+        purpose=Purpose.ENTRY,
+        status__in=[s.value for s in IN_FLIGHT],
+    ).exclude(pk=order.pk)
+    doubtful = in_flight.first()
+    if doubtful is not None:
+        return "IN_DOUBT", f"Order {doubtful.client_id} is {doubtful.status}"
+    return None
+
+
+def _ask(order: Order, broker: Broker) -> Receipt:
+    if order.purpose == Purpose.CLOSE:
+        return broker.close(order.position_id)
+    return broker.submit(_entry_request(order))
+
+
+def _entry_request(order: Order) -> EntryRequest:
+    assert order.deployment_id is not None
+    return EntryRequest(
+        client_id=order.client_id,
+        symbol=order.symbol.name,
+        side=order.side,
+        lots=order.lots.normalize(),
+        kind=OrderKind(order.kind),
+        price=order.price,
+        stop=order.stop,
+        take=order.take,
+        magic=order.deployment_id,
+        expires_at=order.expires_at,
+    )
+
+
+def _accept(order: Order, receipt: Receipt) -> None:
+    with transaction.atomic():
+        resting = order.purpose == Purpose.ENTRY and not receipt.fills
+        if resting:
+            order_move(order=order, to=OrderStatus.ACCEPTED, broker_order_id=receipt.order_id)
+            _tell(order, "order.accepted", Severity.INFO, f"Resting: {order}")
+            return
+        fills_record(account=order.account, fills=receipt.fills, closing=order)
+        if order.purpose == Purpose.CLOSE and not receipt.fills:
+            _finish(order, OrderStatus.FILLED, code="ALREADY_CLOSED", message="Gone already")
+
+
+def _finish(order: Order, to: OrderStatus, *, code: str, message: str) -> None:
+    """A refusal or a doubt, with its event in the same transaction."""
+    with transaction.atomic():
+        moved = order_move(
+            order=order, to=to, code=code[:40], message=message[:300], finished_at=now()
+        )
+        if moved and to is not OrderStatus.FILLED:
+            severity = Severity.ERROR if to is OrderStatus.UNKNOWN else Severity.WARNING
+            _tell(order, f"order.{to.value.lower()}", severity, f"{order}: {code} {message}")
+
+
+def _expire(order: Order) -> bool:
+    with transaction.atomic():
+        expired = order_move(order=order, to=OrderStatus.EXPIRED, finished_at=now())
+        if expired:
+            _tell(order, "order.expired", Severity.INFO, f"Not reached in time: {order}")
+    return expired
+
+
+def _tell(order: Order, kind: str, severity: Severity, message: str) -> None:
+    payload = {
+        "order": order.pk,
+        "client_id": order.client_id,
+        "symbol": order.symbol.name,
+        "side": order.side,
+        "lots": f"{Decimal(order.lots).normalize():f}",
+        "code": order.code,
+    }
+    event_append(
+        happening=Happening(
+            kind=kind,
+            message=message,
+            severity=severity,
+            account=order.account,
+            deployment=order.deployment,
+            payload=payload,
+        )
+    )

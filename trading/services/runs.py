@@ -1,0 +1,180 @@
+"""Answering one bar for one deployment: the strategy loop of the worker."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils.timezone import now
+
+from trading.brokers.base import Broker, Unavailable
+from trading.engine import money
+from trading.engine.decide import Decision, Plan, decide
+from trading.engine.strategies import build
+from trading.engine.types import (
+    TIMEFRAMES,
+    AccountState,
+    Bars,
+    Denied,
+    EngineError,
+    Market,
+    OrderIntent,
+    PositionState,
+)
+from trading.models import Deployment, Position, Severity, StrategyRun, Symbol
+from trading.models.strategies import RunState
+from trading.selectors.bars import bars_tail
+from trading.selectors.quotes import quotes_fresh
+from trading.selectors.risk import limits_of
+from trading.services.accounts import position_find
+from trading.services.brokers import broker_for, costs_of
+from trading.services.events import Happening, event_append
+from trading.services.orders import close_create, entry_create, order_send
+from trading.services.strategies import CLAIM_SECONDS
+
+log = structlog.get_logger(__name__)
+
+
+class NotAnswerable(Exception):
+    """The run cannot be decided; `code` is stable, the message says what is missing."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def run_execute(*, run_id: int) -> None:
+    """Claim the run, decide, act and write the answer; harmless to call twice or too late."""
+    run = _claim(run_id)
+    if run is None:
+        return
+    try:
+        _answer(run)
+    except NotAnswerable as e:
+        _finish(run, RunState.DONE, "DENIED", code=e.code, message=str(e))
+    except Unavailable as e:
+        _refuse(run, Denied("BROKER_UNAVAILABLE", str(e)))
+    except EngineError as e:
+        _refuse(run, Denied("BAD_INPUT", str(e)))
+    except Exception as e:
+        _finish(run, RunState.FAILED, "FAILED", code=type(e).__name__, message=str(e))
+        raise
+
+
+def plan_of(deployment: Deployment) -> Plan:
+    """The engine's value of a deployment; EngineError when strategy or parameters are bad."""
+    return Plan(
+        strategy=build(deployment.strategy.kind, deployment.strategy.params),
+        symbol=deployment.symbol.name,
+        risk_percent=deployment.risk_percent,
+        limits=limits_of(deployment=deployment),
+        magic=deployment.pk,
+    )
+
+
+def _claim(run_id: int) -> StrategyRun | None:
+    """The run, if it is ours: by conditional UPDATE, so that only one worker gets it."""
+    free = Q(state=RunState.QUEUED) | Q(state=RunState.CLAIMED, deadline__lt=now())
+    claimed = StrategyRun.objects.filter(free, pk=run_id).update(
+        state=RunState.CLAIMED,
+        attempts=F("attempts") + 1,
+        deadline=now() + timedelta(seconds=CLAIM_SECONDS),
+    )
+    if not claimed:
+        return None
+    related = ("deployment__account", "deployment__strategy", "deployment__symbol")
+    return StrategyRun.objects.select_related(*related).get(pk=run_id)
+
+
+def _answer(run: StrategyRun) -> None:
+    if run.expires_at < now():
+        _finish(run, RunState.EXPIRED, "EXPIRED", code="SIGNAL_TOO_OLD", message="Asked too late")
+        return
+    deployment = run.deployment
+    plan = plan_of(deployment)
+    bars = _bars(run, plan.window)
+    broker = broker_for(account=deployment.account)
+    state = broker.account()
+    decision = decide(plan, bars, _market(deployment), state)
+    _act(run, decision, broker, state)
+
+
+def _bars(run: StrategyRun, count: int) -> Bars:
+    """The window that ends with the run's bar; a newer bar means this run came too late."""
+    deployment = run.deployment
+    bars = bars_tail(symbol=deployment.symbol, timeframe=deployment.timeframe, count=count)
+    expected = int(run.bar_open.timestamp())
+    newest = int(bars.time[-1]) if len(bars) else None
+    if newest != expected:
+        raise NotAnswerable(
+            "BAR_NOT_NEWEST", f"Expected the newest bar to open at {expected}, was {newest}"
+        )
+    return bars
+
+
+def _market(deployment: Deployment) -> Market:
+    symbol = deployment.symbol
+    names = list(Symbol.objects.filter(source=symbol.source).values_list("name", flat=True))
+    quotes = quotes_fresh(source=symbol.source, names=names)
+    if symbol.name not in quotes:
+        raise NotAnswerable("QUOTE_STALE", f"Expected a fresh quote of {symbol.name}, was none")
+    instrument = symbol.instrument()
+    currency = deployment.account.currency
+    return Market(
+        instrument=instrument,
+        quote=quotes[symbol.name],
+        conversion=money.conversion_for(instrument, currency, quotes),
+        costs=costs_of(symbol),
+    )
+
+
+def _act(run: StrategyRun, decision: Decision, broker: Broker, state: AccountState) -> None:
+    """Closes first, then the entry or its refusal; then the answer is written."""
+    for seen in decision.closes:
+        order_send(order=close_create(run=run, position=_row_of(run, seen)), broker=broker)
+    entry = decision.entry
+    numbers = {"signal": dict(decision.signal), "equity": f"{state.equity:f}"}
+    if isinstance(entry, OrderIntent):
+        expires_at = run.bar_open + timedelta(seconds=2 * TIMEFRAMES[run.deployment.timeframe])
+        order = entry_create(run=run, intent=entry, expires_at=expires_at)
+        order_send(order=order, broker=broker)
+        run.numbers = {**numbers, "sizing": dict(entry.numbers)}
+        _finish(run, RunState.DONE, "ENTRY", code=order.code, message=f"{order}: {order.status}")
+    elif isinstance(entry, Denied):
+        run.numbers = {**numbers, "refusal": dict(entry.numbers)}
+        _refuse(run, entry)
+    else:
+        run.numbers = numbers
+        outcome = "EXIT" if decision.closes else "HOLD"
+        _finish(run, RunState.DONE, outcome, code="", message=entry.reason)
+
+
+def _row_of(run: StrategyRun, seen: PositionState) -> Position:
+    account = run.deployment.account
+    row = Position.objects.filter(account=account, broker_id=seen.id).first()
+    return row or position_find(account=account, seen=seen)
+
+
+def _refuse(run: StrategyRun, denied: Denied) -> None:
+    deployment = run.deployment
+    with transaction.atomic():
+        _finish(run, RunState.DONE, "DENIED", code=denied.code, message=denied.message)
+        event_append(
+            happening=Happening(
+                kind="order.denied",
+                message=f"{deployment}: {denied.message}",
+                severity=Severity.WARNING,
+                account=deployment.account,
+                deployment=deployment,
+                payload={"run": run.pk, "code": denied.code, **denied.numbers},
+            )
+        )
+
+
+def _finish(run: StrategyRun, state: RunState, outcome: str, *, code: str, message: str) -> None:
+    run.state, run.outcome = state, outcome
+    run.code, run.message = code[:40], message[:300]
+    run.finished_at = now()
+    run.save(update_fields=["state", "outcome", "code", "message", "numbers", "finished_at"])

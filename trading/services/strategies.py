@@ -1,0 +1,137 @@
+"""Deployments: pausing, resuming, and the bars they are asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.utils.timezone import now
+from django_q.tasks import async_task
+
+from trading.engine.bars import Bar
+from trading.models import Candle, Deployment, StrategyRun, Symbol
+from trading.models.strategies import RunState
+from trading.services.events import Happening, event_append
+
+RUN_TASK = "trading.tasks.run_strategy"
+CLAIM_SECONDS = 60
+"""How long a worker may take for one run before the sweeper gives it to another."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedBar:
+    """A bar that has just closed, and for how long (seconds) its signal is worth acting on."""
+
+    symbol: Symbol
+    timeframe: str
+    bar: Bar
+    ttl: float
+
+    @property
+    def open_time(self) -> datetime:
+        return datetime.fromtimestamp(self.bar.time, UTC)
+
+
+@transaction.atomic
+def bar_close(*, closed: ClosedBar, account_ids: Iterable[int]) -> list[StrategyRun]:
+    """Store the candle once and ask every running deployment of these accounts about it, once.
+
+    The tasks are enqueued in the same transaction: a run without a task cannot be.
+    """
+    _store(closed)
+    deployments = Deployment.objects.filter(
+        symbol=closed.symbol,
+        timeframe=closed.timeframe,
+        state=Deployment.State.RUNNING,
+        account__in=list(account_ids),
+    )
+    runs = []
+    for deployment in deployments:
+        run, created = StrategyRun.objects.get_or_create(
+            deployment=deployment,
+            bar_open=closed.open_time,
+            defaults={
+                "deadline": now() + timedelta(seconds=CLAIM_SECONDS),
+                "expires_at": now() + timedelta(seconds=closed.ttl),
+            },
+        )
+        if created:
+            run_enqueue(run=run)
+            runs.append(run)
+    return runs
+
+
+def run_enqueue(*, run: StrategyRun) -> None:
+    """Hint a worker; losing or doubling the hint does no harm."""
+    async_task(RUN_TASK, run.pk, save=False)
+
+
+def runs_sweep() -> int:
+    """Give overdue runs to another worker, or end them when their signal is too old."""
+    overdue = StrategyRun.objects.filter(
+        state__in=[RunState.QUEUED, RunState.CLAIMED], deadline__lt=now()
+    )
+    overdue.filter(expires_at__lt=now()).update(
+        state=RunState.EXPIRED,
+        outcome="EXPIRED",
+        code="RUN_LOST",
+        message="No worker finished it in time",
+        finished_at=now(),
+    )
+    runs = list(overdue.all())
+    for run in runs:
+        with transaction.atomic():
+            taken = StrategyRun.objects.filter(pk=run.pk, deadline=run.deadline).update(
+                state=RunState.QUEUED, deadline=now() + timedelta(seconds=CLAIM_SECONDS)
+            )
+            if taken:
+                run_enqueue(run=run)
+    return len(runs)
+
+
+def deployment_pause(*, deployment: Deployment, actor: AbstractBaseUser | None) -> bool:
+    """No new entries; open positions keep their stops. False when it was paused already."""
+    return _switch(deployment, Deployment.State.PAUSED, "deployment.paused", actor)
+
+
+def deployment_resume(*, deployment: Deployment, actor: AbstractBaseUser | None) -> bool:
+    """Ask the strategy again from the next bar on. False when it was running already."""
+    return _switch(deployment, Deployment.State.RUNNING, "deployment.resumed", actor)
+
+
+@transaction.atomic
+def _switch(deployment: Deployment, state: str, kind: str, actor: AbstractBaseUser | None) -> bool:
+    changed = Deployment.objects.filter(pk=deployment.pk).exclude(state=state).update(state=state)
+    if changed:
+        deployment.refresh_from_db()
+        who = actor.get_username() if actor is not None else "the system"
+        event_append(
+            happening=Happening(
+                kind=kind,
+                message=f"{deployment}: {kind.partition('.')[2]} by {who}",
+                account=deployment.account,
+                deployment=deployment,
+                payload={"actor": who},
+            )
+        )
+    return bool(changed)
+
+
+def _store(closed: ClosedBar) -> None:
+    bar = closed.bar
+    Candle.objects.get_or_create(
+        symbol=closed.symbol,
+        timeframe=closed.timeframe,
+        open_time=closed.open_time,
+        defaults={
+            "open": bar.open,
+            "high": bar.high,
+            "low": bar.low,
+            "close": bar.close,
+            "volume": bar.volume,
+            "spread": bar.spread,
+        },
+    )
