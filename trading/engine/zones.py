@@ -27,6 +27,10 @@ class Zone:
     info: ZoneInfo
     hours: int = 0
 
+    @property
+    def name(self) -> str:
+        return f"{self.info.key}{self.hours:+d}" if self.hours else f"{self.info.key}"
+
     def offset(self, utc: int) -> int:
         """Seconds the wall clock is ahead of UTC at `utc` (epoch seconds)."""
         delta = datetime.fromtimestamp(utc, self.info).utcoffset()
