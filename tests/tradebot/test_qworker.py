@@ -30,7 +30,7 @@ class Worker:
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "qworker", "--grace", "8"],
+            [sys.executable, "manage.py", "qworker", "--grace", "8", "--standstill", "3"],
             cwd=ROOT,
             env=self.env,
             start_new_session=True,
@@ -103,6 +103,11 @@ def test_a_killed_idle_worker_ends_all_and_a_restart_finishes_the_tasks(
 @pytest.mark.parametrize("position", [1, 4], ids=["sentinel", "monitor"])
 def test_the_death_of_another_process_is_noticed(worker: Worker, position: int) -> None:
     os.kill(worker.pids()[position], signal.SIGKILL)
+    assert worker.process.wait(20) == 70
+
+
+def test_a_guard_that_stands_still_is_noticed(worker: Worker) -> None:
+    os.kill(worker.pids()[1], signal.SIGSTOP)
     assert worker.process.wait(20) == 70
 
 

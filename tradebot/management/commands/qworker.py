@@ -34,7 +34,6 @@ RESTART = 70  # exit code: sysexits' EX_SOFTWARE
 TIMED_OUT, RECYCLED = 0, -2  # values of a worker's timer; above 0 it is busy
 FLUSH_SECONDS = 1.0
 FINISH_SECONDS = 5.0
-STANDSTILL_SECONDS = 60.0  # the guard's slowest step is a write to a locked database: 20 s
 
 log = structlog.get_logger(__name__)
 
@@ -94,14 +93,22 @@ class Command(BaseCommand):
             help="seconds a task in flight may go on after a stop (default 25; Heroku kills at 30)",
         )
 
-    def handle(self, *, grace: float, **options: Any) -> None:
+        parser.add_argument(
+            "--standstill",
+            type=float,
+            default=60.0,
+            help="seconds without a round of the guard that mean it hangs (default 60; its slowest "
+            "step is a write to a locked database, 20)",
+        )
+
+    def handle(self, *, grace: float, standstill: float, **options: Any) -> None:
         self.asked = False
         autodiscover_modules("tasks")  # imported once here, and not again in every worker
         connections.close_all()  # a connection must not be shared by fork
         tie_forks()
-        raise SystemExit(self._run(grace))
+        raise SystemExit(self._run(grace, standstill))
 
-    def _run(self, grace: float) -> int:
+    def _run(self, grace: float, standstill: float) -> int:
         cluster.Sentinel = Sentinel
         Sentinel.last_round.value = time.monotonic()
         queue = cluster.Cluster()
@@ -112,7 +119,9 @@ class Command(BaseCommand):
         except RuntimeError:  # the sentinel is gone already
             if not self.asked:
                 raise
-        while not self.asked and queue.sentinel.is_alive() and not _stands_still():
+        while not self.asked and queue.sentinel.is_alive():
+            if time.monotonic() - Sentinel.last_round.value > standstill:
+                break
             time.sleep(0.1)
         if self.asked:
             return _stop(queue, grace)
@@ -120,10 +129,6 @@ class Command(BaseCommand):
 
     def _ask(self, signum: int, frame: FrameType | None) -> None:
         self.asked = True
-
-
-def _stands_still() -> bool:
-    return bool(time.monotonic() - Sentinel.last_round.value > STANDSTILL_SECONDS)
 
 
 def _stop(queue: Any, grace: float) -> int:
