@@ -18,9 +18,11 @@ import os
 import signal
 import time
 from argparse import ArgumentParser
-from multiprocessing import Value
+from multiprocessing import Value, get_context
+from multiprocessing.context import ForkProcess
 from types import FrameType
 from typing import Any
+from uuid import uuid4
 
 import structlog
 from django.core.management.base import BaseCommand
@@ -109,43 +111,40 @@ class Command(BaseCommand):
         raise SystemExit(self._run(grace, standstill))
 
     def _run(self, grace: float, standstill: float) -> int:
-        cluster.Sentinel = Sentinel
-        Sentinel.last_round.value = time.monotonic()
-        queue = cluster.Cluster()
-        for stop_signal in (signal.SIGTERM, signal.SIGINT):  # in place of those of Cluster
+        for stop_signal in (signal.SIGTERM, signal.SIGINT):
             signal.signal(stop_signal, self._ask)
-        try:
-            queue.start()
-        except RuntimeError:  # the sentinel is gone already
-            if not self.asked:
-                raise
-        while not self.asked and queue.sentinel.is_alive():
+        Sentinel.last_round.value = time.monotonic()
+        fork = get_context("fork")
+        stop = fork.Event()
+        sentinel = fork.Process(target=Sentinel, args=(stop, fork.Event(), uuid4()))
+        sentinel.start()
+        while not self.asked and sentinel.is_alive():
             if time.monotonic() - Sentinel.last_round.value > standstill:
                 break
             time.sleep(0.1)
-        if self.asked:
-            return _stop(queue, grace)
-        return _give_up(queue)
+        if not self.asked:
+            return _give_up(sentinel)
+        stop.set()
+        return _wait_for_end(sentinel, grace)
 
     def _ask(self, signum: int, frame: FrameType | None) -> None:
         self.asked = True
 
 
-def _stop(queue: Any, grace: float) -> int:
+def _wait_for_end(sentinel: ForkProcess, grace: float) -> int:
     """Let the tasks in flight finish; 0 when they did in time, else 1."""
     log.info("worker stops", grace=grace)
-    queue.stop_event.set()
-    queue.sentinel.join(grace)
-    if not queue.sentinel.is_alive():
+    sentinel.join(grace)
+    if not sentinel.is_alive():
         return 0
     log.warning("a task was cut, it went on for too long after the stop", grace=grace)
-    queue.sentinel.kill()
-    queue.sentinel.join()
+    sentinel.kill()
+    sentinel.join()
     return 1
 
 
-def _give_up(queue: Any) -> int:
-    log.critical("worker gives up, to be started anew", exit_code=queue.sentinel.exitcode)
-    queue.sentinel.kill()
-    queue.sentinel.join()
+def _give_up(sentinel: ForkProcess) -> int:
+    log.critical("worker gives up, to be started anew", exit_code=sentinel.exitcode)
+    sentinel.kill()
+    sentinel.join()
     return RESTART
