@@ -7,7 +7,7 @@ out as JSON and put back, so that any process may continue it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -21,6 +21,7 @@ from trading.engine.types import (
     ExitReason,
     Fill,
     Instrument,
+    IntArray,
     OrderKind,
     PositionState,
     Quote,
@@ -44,7 +45,11 @@ class Listing:
 
 
 class Book:
-    """One account. `quotes` holds the newest quote of each symbol; the caller keeps it fed."""
+    """One account. `quotes` holds the newest quote of each symbol; the caller keeps it fed.
+
+    What cannot be valued waits: orders and levels of a symbol for the quote that converts its
+    profit; stop-out, swap and the day's start for a quote of everything held.
+    """
 
     def __init__(
         self, state: BookState, listings: Mapping[str, Listing], currency: str, leverage: int
@@ -56,6 +61,7 @@ class Book:
         self.quotes: dict[str, Quote] = {}
         self.changed = False
         """Whether anything but the quotes has changed since the book was made."""
+        self._contracts: dict[str, fills.Contract] = {}
 
     @classmethod
     def opening(
@@ -66,32 +72,36 @@ class Book:
         return cls(BookState(amount, amount), listings, currency, leverage)
 
     def on_quote(self, quote: Quote) -> list[Fill]:
-        """Take a tick: rollover first, then whatever levels and pending orders it reaches."""
+        """Take a tick: rollover, levels and stop-out, then the resting orders it reaches.
+
+        A tick older than a position or a resting order leaves it alone.
+        """
         self.quotes[quote.symbol] = quote
         now = quote.time.timestamp()
-        self._book_swap(quote.symbol, now)
-        self._begin_day(now)
+        self._roll_over(now)
+        if not self._is_convertible(quote.symbol):
+            return []
         held = [p for p in self._of(quote.symbol) if p.opened <= now]
-        done = [f for p in held for f in self._judge(p)]
+        done = [fill for position in held for fill in self._judge(position)]
+        done += self._stop_out()
         return done + self._trigger_pending(quote)
 
     def submit(self, ticket: Ticket) -> tuple[str | None, list[Fill]]:
         """Fill a market order at the newest quote or rest a pending one.
 
-        Returns the position id (None while resting) and the fills; raises OrderRefused.
+        Returns the position id (None while resting) and the fills, in which the new position may
+        be stopped out already; raises OrderRefused.
         """
         quote = self._quote(ticket.symbol)
-        price = self._opening_ticks(ticket.symbol, ticket.side)
-        if ticket.price is not None and ticket.kind is not OrderKind.MARKET:
-            price = self._ticks(ticket.symbol, ticket.price)
-        self._check(ticket, price)
+        touch = self._opening_ticks(ticket.symbol, ticket.side)
+        self._check(ticket, touch)
         if ticket.kind is not OrderKind.MARKET:
-            self.state.pending.append(ticket)
+            self.state.pending.append(replace(ticket, placed_at=quote.time))
             self.changed = True
             return None, []
         slippage = ticket.side * self.listings[ticket.symbol].costs.slippage_ticks
-        filled = self._open(ticket, price + slippage, quote)
-        return filled.position_id, [filled]
+        filled = self._open(ticket, touch + slippage, quote)
+        return filled.position_id, [filled, *self._stop_out()]
 
     def close(self, position_id: str, reason: ExitReason = ExitReason.SIGNAL) -> list[Fill]:
         """Close a position at the newest quote; nothing when it is gone already."""
@@ -118,12 +128,11 @@ class Book:
     def account(self) -> AccountState:
         """The account now; needs a quote of every symbol held."""
         positions = tuple(self._position_state(p) for p in self.state.positions)
-        margin = sum(p.margin for p in self.state.positions)
         return AccountState(
             currency=self.currency,
             balance=money.money_from_float(self.state.balance),
             equity=money.money_from_float(self._equity()),
-            margin=money.money_from_float(margin),
+            margin=money.money_from_float(self._margin()),
             leverage=self.leverage,
             positions=positions,
             day_start_equity=money.money_from_float(self.state.day_start),
@@ -157,12 +166,36 @@ class Book:
         """The symbol's contract and what its profit currency is worth now."""
         listing = self.listings[symbol]
         conversion = money.conversion_for(listing.instrument, self.currency, self.quotes)
-        contract = fills.contract_of(listing.instrument, listing.costs, conversion, self.leverage)
-        return contract, float(conversion.rate)
+        if symbol not in self._contracts:
+            self._contracts[symbol] = fills.contract_of(
+                listing.instrument, listing.costs, conversion, self.leverage
+            )
+        return self._contracts[symbol], float(conversion.rate)
+
+    def _is_convertible(self, symbol: str) -> bool:
+        """Whether the book trades the symbol and can tell its profit in account currency."""
+        try:
+            return symbol in self.listings and bool(self._terms(symbol))
+        except EngineError:
+            return False
+
+    def _is_priced(self) -> bool:
+        """Whether everything held can be valued at the quotes at hand."""
+        try:
+            self._equity()
+        except EngineError:
+            return False
+        return True
+
+    def _margin(self) -> float:
+        return sum((p.margin for p in self.state.positions), 0.0)
 
     def _equity(self) -> float:
-        floating = sum(p.swap + self._floating(p) for p in self.state.positions)
-        return self.state.balance + floating
+        total = self.state.balance
+        for position in self.state.positions:
+            total += position.swap
+            total += self._floating(position)
+        return total
 
     def _floating(self, position: OpenPosition) -> float:
         contract, rate = self._terms(position.symbol)
@@ -171,27 +204,49 @@ class Book:
             contract, position.side, position.entry, closing, position.steps, rate
         )
 
-    def _check(self, ticket: Ticket, price: int) -> None:
-        """Refuse what a broker would refuse: volume, levels, money."""
+    def _check(self, ticket: Ticket, touch: int) -> None:
+        """Refuse what a broker would refuse: volume, price, levels, money."""
         instrument = self.listings[ticket.symbol].instrument
-        if not instrument.volume_min <= ticket.lots <= instrument.volume_max:
-            span = f"{instrument.volume_min} to {instrument.volume_max}"
-            raise OrderRefused("INVALID_VOLUME", f"Expected {span} lots, was {ticket.lots}")
-        steps = money.lots_to_steps(ticket.lots, instrument.volume_step)
+        lots, step = ticket.lots, instrument.volume_step
+        if not instrument.volume_min <= lots <= instrument.volume_max or lots % step:
+            span = f"{instrument.volume_min} to {instrument.volume_max} in steps of {step}"
+            raise OrderRefused("INVALID_VOLUME", f"Expected {span} lots, was {lots}")
+        price = self._price_of(ticket, touch)
+        self._check_levels(ticket, price)
+        contract, rate = self._terms(ticket.symbol)
+        free = self._equity() - self._margin()
+        needed = fills.margin_of(contract, money.lots_to_steps(lots, step), price, rate)
+        if fills.round_cents(needed) > fills.round_cents(free):
+            raise OrderRefused("NO_MONEY", f"Expected margin {needed:.2f}, was {free:.2f} free")
+
+    def _price_of(self, ticket: Ticket, touch: int) -> int:
+        """Where the order is to fill; a resting one must lie on its own side of the market."""
+        if ticket.kind is OrderKind.MARKET:
+            return touch
+        direction = ticket.side if ticket.kind is OrderKind.STOP else -ticket.side
+        price = touch if ticket.price is None else self._ticks(ticket.symbol, ticket.price)
+        if (price - touch) * direction <= 0:
+            where = "above" if direction > 0 else "below"
+            raise OrderRefused(
+                "INVALID_PRICE",
+                f"Expected a {ticket.kind} price {where} the market, was {ticket.price}",
+            )
+        return price
+
+    def _check_levels(self, ticket: Ticket, price: int) -> None:
+        """Stop and take lie beyond the side of the quote that would close the position."""
+        least = max(1, self.listings[ticket.symbol].instrument.stops_level)
+        spread = self._bid_spread(ticket.symbol)[1]
+        closing = price - ticket.side * spread
         for level, direction in ((ticket.stop, -ticket.side), (ticket.take, ticket.side)):
             if level is None:
                 continue
-            distance = (self._ticks(ticket.symbol, level) - price) * direction
-            if distance < max(1, instrument.stops_level):
-                least = f"{max(1, instrument.stops_level)} ticks"
+            distance = (self._ticks(ticket.symbol, level) - closing) * direction
+            if distance < least:
                 raise OrderRefused(
-                    "INVALID_STOPS", f"Expected stop and take {least} away, was {distance}"
+                    "INVALID_STOPS",
+                    f"Expected stop and take at least {least} ticks away, was {distance}",
                 )
-        contract, rate = self._terms(ticket.symbol)
-        free = self._equity() - sum(p.margin for p in self.state.positions)
-        needed = fills.margin_of(contract, steps, price, rate)
-        if needed > free:
-            raise OrderRefused("NO_MONEY", f"Expected margin {needed:.2f}, was {free:.2f} free")
 
     def _open(self, ticket: Ticket, price: int, quote: Quote) -> Fill:
         instrument = self.listings[ticket.symbol].instrument
@@ -214,8 +269,6 @@ class Book:
         )
         half = fills.half_commission(contract, steps)
         self.state.balance = fills.round_cents(self.state.balance - half)
-        if not self._of(ticket.symbol):
-            self.state.swap_seen[ticket.symbol] = position.opened
         self.state.positions.append(position)
         self.changed = True
         return self._fill(position, price, opens=True, commission=half)
@@ -263,23 +316,32 @@ class Book:
         )
 
     def _judge(self, position: OpenPosition) -> list[Fill]:
-        """Stop, take and stop-out against the newest quote, in the simulator's order."""
+        """Stop, then take, against the newest quote."""
         closing, side = self._closing_ticks(position), position.side
-        slipped = closing - side * self.listings[position.symbol].costs.slippage_ticks
         if fills.reaches(-side, closing, position.stop):
-            return [self._exit(position, slipped, ExitReason.STOP)]
+            return self.close(position.id, ExitReason.STOP)
         if fills.reaches(side, closing, position.take):
             return [self._exit(position, closing, ExitReason.TAKE)]
-        margin = sum(p.margin for p in self.state.positions)
-        if self._equity() < fills.STOP_OUT_LEVEL * margin:
-            return [self._exit(position, slipped, ExitReason.STOP_OUT)]
         return []
 
+    def _stop_out(self) -> list[Fill]:
+        """While equity is below half the margin, close the position that has lost most."""
+        done: list[Fill] = []
+        while self.state.positions and self._is_priced():
+            if self._equity() >= fills.STOP_OUT_LEVEL * self._margin():
+                break
+            worst = min(self.state.positions, key=self._floating)
+            done += self.close(worst.id, ExitReason.STOP_OUT)
+        return done
+
     def _trigger_pending(self, quote: Quote) -> list[Fill]:
+        """Fill the resting orders the quote reaches; the new position is judged at once."""
         done: list[Fill] = []
         self.expire(quote.time)
         for ticket in [t for t in self.state.pending if t.symbol == quote.symbol]:
             assert ticket.price is not None
+            if ticket.placed_at is not None and quote.time < ticket.placed_at:
+                continue
             level = self._ticks(ticket.symbol, ticket.price)
             price = self._opening_ticks(ticket.symbol, ticket.side)
             is_stop = ticket.kind is OrderKind.STOP
@@ -288,30 +350,30 @@ class Book:
             slippage = self.listings[ticket.symbol].costs.slippage_ticks if is_stop else 0
             self.cancel(ticket.client_id)
             done.append(self._open(ticket, price + ticket.side * slippage, quote))
+            done += self._judge(self.state.positions[-1]) + self._stop_out()
         return done
 
-    def _book_swap(self, symbol: str, now: float) -> None:
-        seen = self.state.swap_seen.get(symbol)
-        self.state.swap_seen[symbol] = max(now, seen or now)
-        positions = self._of(symbol)
-        if seen is None or not positions or not _crosses_rollover(seen, now):
-            return
-        instrument = self.listings[symbol].instrument
-        times = risk.rollovers(int(seen), int(now))
-        nights = int(risk.swap_nights(times, instrument.triple_swap_weekday).sum())
-        contract, rate = self._terms(symbol)
-        for p in positions:
-            closing = self._closing_ticks(p)
-            p.swap += fills.swap_of(contract, p.side, p.steps, nights, closing, rate)
-            self.changed = True
-
-    def _begin_day(self, now: float) -> None:
+    def _roll_over(self, now: float) -> None:
+        """At the first tick after 17:00 New York: swap, then the reference of the new day."""
         seen = self.state.day_seen
-        if seen and not _crosses_rollover(seen, now):
+        if (seen and now < risk.next_rollover(int(seen))) or not self._is_priced():
             return
+        if seen:
+            times = risk.rollovers(int(seen), int(now))
+            for position in self.state.positions:
+                self._book_swap(position, times[times > position.opened])
         self.state.day_seen = now
-        self.state.day_start = max(self.state.balance, self._equity())
+        self.state.day_start = fills.round_cents(max(self.state.balance, self._equity()))
         self.changed = True
+
+    def _book_swap(self, position: OpenPosition, rollovers: IntArray) -> None:
+        instrument = self.listings[position.symbol].instrument
+        contract, rate = self._terms(position.symbol)
+        closing = self._closing_ticks(position)
+        for nights in risk.swap_nights(rollovers, instrument.triple_swap_weekday):
+            position.swap += fills.swap_of(
+                contract, position.side, position.steps, int(nights), closing, rate
+            )
 
     def _position_state(self, p: OpenPosition) -> PositionState:
         instrument = self.listings[p.symbol].instrument
@@ -330,10 +392,3 @@ class Book:
             magic=p.magic,
             client_id=p.client_id,
         )
-
-
-def _crosses_rollover(before: float, now: float) -> bool:
-    """Whether a 17:00 New York lies in (before, now]; cheap for ticks of one hour."""
-    if now // 3600 == before // 3600:
-        return False
-    return len(risk.rollovers(int(before), int(now))) > 0

@@ -17,7 +17,10 @@ from trading.engine.types import EngineError, OrderKind
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """An order handed to the book; a pending one dies at `expires_at` on the market's clock."""
+    """An order handed to the book; a pending one dies at `expires_at` on the market's clock.
+
+    `placed_at` is the book's own note of when it began to rest.
+    """
 
     client_id: str
     symbol: str
@@ -29,6 +32,7 @@ class Ticket:
     take: Decimal | None
     magic: int = 0
     expires_at: datetime | None = None
+    placed_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -55,12 +59,12 @@ class BookState:
 
     balance: float
     day_start: float
+    """max(balance, equity) at the first tick of the trading day."""
     day_seen: float = 0.0
+    """When the newest trading day began for the book: rollovers until then are booked."""
     counter: int = 0
     positions: list[OpenPosition] = field(default_factory=list)
     pending: list[Ticket] = field(default_factory=list)
-    swap_seen: dict[str, float] = field(default_factory=dict)
-    """Until when the swap of each symbol is booked."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain dicts, lists, numbers and text, ready for `json.dumps`."""
@@ -75,7 +79,6 @@ class BookState:
                     **values,
                     "positions": [OpenPosition(**p) for p in values["positions"]],
                     "pending": [_ticket_from_json(t) for t in values["pending"]],
-                    "swap_seen": dict(values["swap_seen"]),
                 }
             )
         except (KeyError, TypeError, ValueError, InvalidOperation) as e:
@@ -83,19 +86,17 @@ class BookState:
 
 
 _DECIMALS = ("lots", "price", "stop", "take")
+_MOMENTS = ("expires_at", "placed_at")
 
 
 def _ticket_to_json(ticket: Ticket) -> dict[str, Any]:
     values = asdict(ticket)
-    for name in _DECIMALS:
-        values[name] = None if values[name] is None else str(values[name])
-    at = ticket.expires_at
-    return {**values, "kind": str(ticket.kind), "expires_at": at and at.isoformat()}
+    decimals = {n: None if values[n] is None else str(values[n]) for n in _DECIMALS}
+    moments = {n: values[n] and values[n].isoformat() for n in _MOMENTS}
+    return {**values, **decimals, **moments, "kind": str(ticket.kind)}
 
 
 def _ticket_from_json(values: Mapping[str, Any]) -> Ticket:
     decimals = {n: None if values[n] is None else Decimal(values[n]) for n in _DECIMALS}
-    at = values["expires_at"]
-    kind = OrderKind(values["kind"])
-    fixed = {"kind": kind, "expires_at": at and datetime.fromisoformat(at)}
-    return Ticket(**{**values, **decimals, **fixed})
+    moments = {n: values[n] and datetime.fromisoformat(values[n]) for n in _MOMENTS}
+    return Ticket(**{**values, **decimals, **moments, "kind": OrderKind(values["kind"])})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from trading.engine.types import AccountState, Denied, IntArray, Market
+from trading.engine.types import AccountState, Denied, EngineError, IntArray, Market
 
 NEW_YORK = ZoneInfo("America/New_York")
 ROLLOVER = time(17)
@@ -52,7 +52,15 @@ class Limits:
     daily_loss: Decimal | None = None
     """Percent of the day's start equity; equity below start x (1 - this) blocks entries."""
     margin_use: Decimal = Decimal(80)
-    """Percent of equity that may be margin after the order."""
+    """Percent of equity that may be margin after the order, at most 100."""
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if value is not None and not (Decimal(value).is_finite() and value >= 0):
+                raise EngineError(f"Expected {f.name} of at least 0, was {value}")
+        if self.margin_use > 100:
+            raise EngineError(f"Expected margin_use of at most 100 %, was {self.margin_use}")
 
 
 def denial(limits: Limits, account: AccountState, market: Market) -> Denied | None:
@@ -117,6 +125,12 @@ def rollovers(start: int, end: int) -> IntArray:
     times = np.concatenate([_rollovers_of_year(year) for year in range(first, last + 1)])
     result: IntArray = times[(times > start) & (times <= end)]
     return result
+
+
+@lru_cache(maxsize=1024)
+def next_rollover(at: int) -> int:
+    """The first 17:00 New York after `at`, epoch seconds UTC."""
+    return int(rollovers(at, at + 2 * 86400)[0])
 
 
 def swap_nights(rollover: IntArray, triple_weekday: int) -> IntArray:
