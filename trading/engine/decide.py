@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from trading.engine import money, risk, sizing
+from trading.engine import fills, money, risk, sizing
 from trading.engine.risk import Limits
 from trading.engine.strategies.base import Strategy
 from trading.engine.types import (
@@ -37,7 +37,10 @@ class Plan:
 
     @property
     def window(self) -> int:
-        """Bars a decision reads: the warm-up, the row before, and the last row."""
+        """Bars a decision reads: the warm-up, the row before and the last row.
+
+        The first row after the warm-up needs none before it.
+        """
         return self.strategy.warmup + 2
 
 
@@ -72,16 +75,15 @@ def decide(plan: Plan, bars: Bars, market: Market, account: AccountState) -> Dec
 
     `bars` must end with the bar that has just closed; `market` and `account` are of now. An entry
     passes every limit or comes back Denied with its numbers; positions of this plan on the wrong
-    side are always closed.
+    side are always closed, whatever becomes of the entry.
     """
-    if len(bars) < plan.window:
-        return Decision((), Hold(f"Expected {plan.window} bars to warm up, was {len(bars)}"))
+    least = plan.strategy.warmup + 1
+    if len(bars) < least:
+        return Decision((), Hold(f"Expected {least} bars to warm up, was {len(bars)}"))
     row = newest(plan.strategy.signals(bars.tail(plan.window)))
     own = [p for p in account.positions if p.symbol == plan.symbol and p.magic == plan.magic]
     closes = tuple(p for p in own if p.side != row.side)
-    for position in closes:
-        account = account.without(position, _booked(position, market))
-    return Decision(closes, _entry(plan, row, market, account), _as_text(row))
+    return Decision(closes, _entry(plan, row, market, account, closes), _as_text(row))
 
 
 def newest(signals: Signals) -> Row:
@@ -97,32 +99,36 @@ def newest(signals: Signals) -> Row:
 
 
 def _entry(
-    plan: Plan, row: Row, market: Market, account: AccountState
+    plan: Plan,
+    row: Row,
+    market: Market,
+    account: AccountState,
+    closes: Sequence[PositionState],
 ) -> OrderIntent | Denied | Hold:
+    """What to do once `closes` are closed; input that is no number is a refusal."""
     if row.side == 0:
         return Hold("No position wanted")
-    if any(p.symbol == plan.symbol and p.magic == plan.magic for p in account.positions):
+    own = [p for p in account.positions if p.symbol == plan.symbol and p.magic == plan.magic]
+    if len(own) > len(closes):
         return Hold("Already in the wanted position")
     if not row.is_fresh:
         return Hold("The signal is not fresh: an entry needs a change of side")
     try:
+        for position in closes:
+            account = _after_close(account, position, market)
         return risk.denial(plan.limits, account, market) or _sized(plan, row, market, account)
-    except EngineError as e:
-        return Denied("BAD_INPUT", str(e))
+    except (EngineError, ArithmeticError) as e:
+        return Denied("BAD_INPUT", str(e) or repr(e))
 
 
 def _sized(plan: Plan, row: Row, market: Market, account: AccountState) -> OrderIntent | Denied:
     quote, instrument = market.quote, market.instrument
     touch = quote.ask if row.side > 0 else quote.bid
     price, kind = _price_and_kind(row, touch, instrument)
-    stop = _level(row.stop, price, -row.side, instrument)
-    take = _level(row.take, price, row.side, instrument)
-    least = instrument.stops_level * instrument.tick_size
-    if stop is None or abs(price - stop) < least or (take and abs(price - take) < least):
-        return Denied(
-            "STOP_REQUIRED",
-            f"Expected a stop, and stop and take at least {least} away, was {stop} and {take}",
-        )
+    levels = _levels(row, price, market)
+    if isinstance(levels, Denied):
+        return levels
+    stop, take = levels
     size = sizing.size_position(
         sizing.SizingRequest(
             instrument=instrument,
@@ -160,28 +166,45 @@ def _price_and_kind(row: Row, touch: Decimal, instrument: Instrument) -> tuple[D
     return price, OrderKind.STOP if (price - touch) * row.side > 0 else OrderKind.LIMIT
 
 
-def _level(
-    distance: float, price: Decimal, direction: int, instrument: Instrument
-) -> Decimal | None:
-    """A protective price `distance` away, rounded as the simulator does; None without one."""
-    if math.isnan(distance):
-        return None
-    if not (math.isfinite(distance) and distance > 0):
-        raise EngineError(f"Expected a distance above 0, was {distance}")
-    ticks = money.distance_to_ticks(distance, float(instrument.tick_size))
-    return price + direction * money.ticks_to_price(ticks, instrument.tick_size)
+def _levels(row: Row, price: Decimal, market: Market) -> tuple[Decimal, Decimal | None] | Denied:
+    """Stop and take beyond the side of the quote that closes the position, or the refusal.
+
+    `price` is where the entry is expected; distances count from there, the broker's least
+    distance from the closing side, which is the spread behind it.
+    """
+    instrument, side = market.instrument, row.side
+    least = max(1, instrument.stops_level) * instrument.tick_size
+    closing = price - side * market.quote.spread
+    try:
+        stop = price - side * money.distance_from_float(row.stop, instrument.tick_size)
+        take = None
+        if not math.isnan(row.take):
+            take = price + side * money.distance_from_float(row.take, instrument.tick_size)
+    except EngineError as e:
+        return Denied("STOP_REQUIRED", f"Stop or take: {e}")
+    levels = [(stop, -side)] if take is None else [(stop, -side), (take, side)]
+    if all(level > 0 and (level - closing) * way >= least for level, way in levels):
+        return stop, take
+    return Denied(
+        "STOP_REQUIRED",
+        f"Expected stop and take at least {least} from {closing}, was {stop} and {take}",
+    )
 
 
-def _booked(position: PositionState, market: Market) -> Decimal:
-    """What closing `position` now would book: profit after slippage, swap and half commission."""
-    instrument, costs = market.instrument, market.costs
+def _after_close(account: AccountState, position: PositionState, market: Market) -> AccountState:
+    """The account once `position` is closed at the quote, booked in the way of the book."""
+    instrument, quote, tick = market.instrument, market.quote, market.instrument.tick_size
+    contract = fills.contract_of(instrument, market.costs, market.conversion, account.leverage)
     steps = money.lots_to_steps(position.lots, instrument.volume_step)
-    closing = market.quote.bid if position.side > 0 else market.quote.ask
-    price = closing - position.side * costs.slippage_ticks * instrument.tick_size
-    gain = (price - position.entry_price) * position.side * position.lots
-    profit = money.cents(gain * instrument.contract_size * market.conversion.at(price))
-    half = money.cents(costs.commission_per_lot * instrument.volume_step * steps / 2)
-    return profit + position.swap - half
+    side, rate = position.side, float(market.conversion.rate)
+    entry = money.price_to_ticks(position.entry_price, tick)
+    closing = money.price_to_ticks(quote.bid if side > 0 else quote.ask, tick)
+    price = closing - side * contract.slippage
+    profit = fills.floating(contract, side, entry, price, steps, rate)
+    half = fills.half_commission(contract, steps)
+    booked = money.money_from_float(fills.round_cents(profit) - half) + position.swap
+    margin = fills.margin_of(contract, steps, entry, rate)
+    return account.without(position, booked, money.money_from_float(margin))
 
 
 def _as_text(row: Row) -> dict[str, str]:

@@ -122,6 +122,14 @@ def whole_steps(budget: float, cost: float) -> int:
     return math.floor(budget / cost * (1.0 + 1e-12))
 
 
+@njit(cache=True)
+def is_below(amount: float, reference: float, share: float) -> bool:
+    """Whether `amount` is below reference x (1 - share); equal up to float noise is not below."""
+    if share == math.inf:
+        return False
+    return amount < reference * (1.0 - share) * (1.0 - 2e-15)
+
+
 def contract_of(
     instrument: Instrument, costs: Costs, conversion: Conversion, leverage: int
 ) -> Contract:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from decimal import ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
 from trading.engine.types import Conversion, EngineError, Instrument, Quote
+
+_NEARLY_ONE = 1 + Decimal("1e-12")
 
 
 def price_to_ticks(price: Decimal, tick_size: Decimal) -> int:
@@ -24,20 +26,34 @@ def ticks_to_price(ticks: int, tick_size: Decimal) -> Decimal:
 
 
 def price_from_float(value: float, tick_size: Decimal) -> Decimal:
-    """A float price as Decimal on the tick grid; EngineError when it is not finite."""
-    if not math.isfinite(value):
-        raise EngineError(f"Expected a finite price, was {value}")
-    return ticks_to_price(price_to_ticks(Decimal(repr(float(value))), tick_size), tick_size)
+    """A float price as Decimal on the tick grid, rounded in float as the simulator does.
+
+    EngineError when it is not a finite price above 0.
+    """
+    if not (math.isfinite(value) and value > 0):
+        raise EngineError(f"Expected a finite price above 0, was {value}")
+    return ticks_to_price(math.floor(value / float(tick_size) + 0.5), tick_size)
 
 
-def distance_to_ticks(distance: float, tick_size: float) -> int:
-    """A distance in price units as whole ticks, at least one. The simulator rounds the same way."""
-    return max(1, math.floor(distance / tick_size + 0.5))
+def distance_from_float(value: float, tick_size: Decimal) -> Decimal:
+    """A float distance on the tick grid, at least one tick, rounded as the simulator does.
+
+    EngineError when it is not a finite distance above 0.
+    """
+    if not (math.isfinite(value) and value > 0):
+        raise EngineError(f"Expected a finite distance above 0, was {value}")
+    return ticks_to_price(max(1, math.floor(value / float(tick_size) + 0.5)), tick_size)
 
 
-def floor_to_step(lots: Decimal, step: Decimal) -> Decimal:
-    """Whole steps only, never rounded up."""
-    return (lots / step).to_integral_value(ROUND_DOWN) * step
+def whole_steps(budget: Decimal, cost: Decimal) -> int:
+    """How many steps a budget buys, never rounded up and never negative.
+
+    A quotient within 1e-12 of a whole number counts as it, here as in the simulator: 100 at
+    333.33... a lot is 0.30 lots, however the division behind 333.33... was rounded.
+    """
+    if not (cost > 0 and budget > 0):
+        return 0
+    return int((budget / cost * _NEARLY_ONE).to_integral_value(ROUND_FLOOR))
 
 
 def lots_to_steps(lots: Decimal, step: Decimal) -> int:

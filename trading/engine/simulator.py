@@ -85,7 +85,7 @@ def _run(
         if s.side == 0 and wanted != 0 and wanted != before:
             _follow_signal(s, bar, tape, contract, rules, out)
         elif s.side != 0:
-            _leave(s, bar, _judge_inside(s, bar, contract, True), contract, out)
+            _leave(s, bar, _judge_bar(s, bar, contract), contract, out)
         if t == last and s.side != 0:
             _leave(s, bar, _judge_end(s, bar, contract), contract, out)
         equity[t] = _equity(s, bar, bar.close, contract)
@@ -120,7 +120,7 @@ def _roll_over(s: State, bar: Bar, contract: Contract, nights: int) -> None:
     if s.side != 0 and nights > 0:
         price = fills.closing_price(s.side, bar.open, bar.spread)
         s.swap += fills.swap_of(contract, s.side, s.steps, nights, price, bar.rate)
-    s.day_start = max(s.balance, _equity(s, bar, bar.open, contract))
+    s.day_start = fills.round_cents(max(s.balance, _equity(s, bar, bar.open, contract)))
 
 
 @njit(cache=True)
@@ -176,12 +176,11 @@ def _is_stopped_out(s: State, price: int, bar: Bar, contract: Contract) -> bool:
 
 
 @njit(cache=True)
-def _stop_out_price(s: State, bar: Bar, last: int, contract: Contract) -> int:
-    """The first price on the way from the entry or open to `last` that stops out (bisection)."""
-    good = fills.closing_price(s.side, bar.open, bar.spread)
-    if _is_stopped_out(s, good, bar, contract):
-        return good
-    bad = last
+def _stop_out_price(s: State, bar: Bar, start: int, last: int, contract: Contract) -> int:
+    """The first closing price on the way from `start` to `last` that stops out (bisection)."""
+    if _is_stopped_out(s, start, bar, contract):
+        return start
+    good, bad = start, last
     while abs(good - bad) > 1:
         middle = (good + bad) // 2
         if _is_stopped_out(s, middle, bar, contract):
@@ -192,23 +191,35 @@ def _stop_out_price(s: State, bar: Bar, last: int, contract: Contract) -> int:
 
 
 @njit(cache=True)
-def _judge_inside(s: State, bar: Bar, contract: Contract, may_take: bool) -> Verdict:
-    """Levels reached between open and close, the adverse ones first."""
+def _judge_bar(s: State, bar: Bar, contract: Contract) -> Verdict:
+    """Levels reached by a position that is open from the open on."""
+    start = fills.closing_price(s.side, bar.open, bar.spread)
+    return _judge_inside(s, bar, contract, start, bar.high if s.side > 0 else bar.low)
+
+
+@njit(cache=True)
+def _judge_inside(s: State, bar: Bar, contract: Contract, start: int, best: int) -> Verdict:
+    """Levels reached while the position is open, the adverse ones first.
+
+    `start` is the closing price at which its time in the bar begins, `best` the bid it is sure to
+    have seen at its best.
+    """
+    favourable = fills.closing_price(s.side, best, bar.spread)
     if s.side > 0:
-        adverse, favourable = bar.low, bar.high
+        adverse = bar.low
         s.worst, s.best = min(s.worst, adverse), max(s.best, favourable)
     else:
-        adverse, favourable = bar.high + bar.spread, bar.low + bar.spread
+        adverse = bar.high + bar.spread
         s.worst, s.best = max(s.worst, adverse), min(s.best, favourable)
     stopped = fills.reaches(-s.side, adverse, s.stop)
     last = s.stop if stopped else adverse
     if _is_stopped_out(s, last, bar, contract):
-        price = _stop_out_price(s, bar, last, contract)
+        price = _stop_out_price(s, bar, start, last, contract)
         reason = STOP if stopped and price == s.stop else STOP_OUT
         return Verdict(reason, price - s.side * contract.slippage)
     if stopped:
         return Verdict(STOP, s.stop - s.side * contract.slippage)
-    if may_take and fills.reaches(s.side, favourable, s.take):
+    if fills.reaches(s.side, favourable, s.take):
         return Verdict(TAKE, s.take)
     return Verdict(NONE, 0)
 
@@ -223,25 +234,36 @@ def _follow_signal(
     ask = bar.open + bar.spread
     quote = ask if wanted > 0 else bar.open
     level = tape.entry[row]
-    price = quote if np.isnan(level) else int(level / contract.tick_size + 0.5)
+    price = quote
+    if not np.isnan(level):
+        price = int(level / contract.tick_size + 0.5) if 0.0 < level < np.inf else 0
     entry = _entry_wish(tape, contract, row, wanted, price)
     steps = _allowed_steps(s, bar, entry, contract, rules, out)
     if steps == 0:
         return
     if price == quote:
         _enter(s, bar, entry, steps, contract)
-        _leave(s, bar, _judge_inside(s, bar, contract, True), contract, out)
+        _leave(s, bar, _judge_bar(s, bar, contract), contract, out)
     else:
         _pending(s, bar, (entry, steps, price, quote), contract, out)
 
 
 @njit(cache=True)
 def _entry_wish(tape: Tape, contract: Contract, row: int, side: int, price: int) -> Entry:
-    """Distances of the signal in whole ticks (at least one; 0 = none)."""
-    tick = contract.tick_size
-    stop = 0 if np.isnan(tape.stop[row]) else max(1, int(tape.stop[row] / tick + 0.5))
-    take = 0 if np.isnan(tape.take[row]) else max(1, int(tape.take[row] / tick + 0.5))
+    """Distances of the signal in whole ticks; the take may be none, a bad one is not."""
+    stop = _ticks_of(tape.stop[row], contract.tick_size)
+    take = _ticks_of(tape.take[row], contract.tick_size)
+    if np.isnan(tape.take[row]):
+        take = FAR
     return Entry(side, price, price + side * contract.slippage, stop, take)
+
+
+@njit(cache=True)
+def _ticks_of(distance: float, tick_size: float) -> int:
+    """At least one tick, rounded to the nearest; 0 for what is no distance above 0."""
+    if not 0.0 < distance < np.inf:
+        return 0
+    return max(1, int(distance / tick_size + 0.5))
 
 
 @njit(cache=True)
@@ -252,11 +274,10 @@ def _allowed_steps(
     if bar.spread > rules.max_spread:
         out.denials[SPREAD_TOO_WIDE] += 1
         return 0
-    if rules.daily_loss > 0.0 and s.balance < s.day_start * (1.0 - rules.daily_loss):
+    if fills.is_below(s.balance, s.day_start, rules.daily_loss):
         out.denials[DAILY_LOSS] += 1
         return 0
-    too_near = 0 < entry.take_distance < rules.stops_level
-    if entry.stop_distance == 0 or entry.stop_distance < rules.stops_level or too_near:
+    if not _are_levels_allowed(bar, entry, rules):
         out.denials[STOP_REQUIRED] += 1
         return 0
     loss = fills.loss_per_step(contract, entry.side, entry.price, entry.stop_distance, bar.rate)
@@ -273,13 +294,26 @@ def _allowed_steps(
 
 
 @njit(cache=True)
+def _are_levels_allowed(bar: Bar, entry: Entry, rules: Rules) -> bool:
+    """Stop and take are prices above 0, far enough beyond the side that closes the position."""
+    least = max(1, rules.stops_level)
+    down = entry.stop_distance if entry.side > 0 else entry.take_distance
+    if entry.price <= 0 or entry.stop_distance <= 0 or entry.take_distance <= 0:
+        return False
+    if down != FAR and entry.price <= down:
+        return False
+    near = min(entry.stop_distance - bar.spread, entry.take_distance + bar.spread)
+    return near >= least
+
+
+@njit(cache=True)
 def _enter(s: State, bar: Bar, entry: Entry, steps: int, contract: Contract) -> None:
     """The position after its fill; its levels hang on the price before slippage."""
     loss = fills.loss_per_step(contract, entry.side, entry.price, entry.stop_distance, bar.rate)
-    take = entry.price + entry.side * (entry.take_distance if entry.take_distance else FAR)
     s.balance = fills.round_cents(s.balance - fills.half_commission(contract, steps))
     s.side, s.steps, s.entry, s.bar = entry.side, steps, entry.fill, bar.row
-    s.stop, s.take = entry.price - entry.side * entry.stop_distance, take
+    s.stop = entry.price - entry.side * entry.stop_distance
+    s.take = entry.price + entry.side * entry.take_distance
     s.margin = fills.margin_of(contract, steps, entry.fill, bar.rate)
     s.risk = loss * steps
     s.worst = s.best = entry.fill
@@ -295,8 +329,9 @@ def _pending(
 ) -> None:
     """A stop or limit order that lives for this bar; a limit fills without slippage.
 
-    The path inside the bar is unknown: the stop may fire in the bar of the entry, the take only
-    after a stop entry, whose price comes before the take on any path.
+    The path inside the bar is unknown. The stop is taken to follow the entry wherever the bar's
+    range reaches it. The take follows a stop entry on any path that reaches it; a limit entry is
+    only sure to see the close.
     """
     entry, steps, price, quote = order
     is_stop = fills.reaches(entry.side, price, quote)
@@ -311,4 +346,8 @@ def _pending(
     fill = entry.fill if is_stop else price
     filled = Entry(entry.side, price, fill, entry.stop_distance, entry.take_distance)
     _enter(s, bar, filled, steps, contract)
-    _leave(s, bar, _judge_inside(s, bar, contract, is_stop), contract, out)
+    start = price - entry.side * bar.spread
+    best = bar.close
+    if is_stop:
+        best = bar.high if entry.side > 0 else bar.low
+    _leave(s, bar, _judge_inside(s, bar, contract, start, best), contract, out)

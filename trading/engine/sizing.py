@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 
+from trading.engine import money
 from trading.engine.risk import Limits
 from trading.engine.types import AccountState, Conversion, Costs, Denied, Instrument
 
@@ -47,7 +48,8 @@ def size_position(request: SizingRequest) -> Sizing:
     """Whole steps whose loss at the stop stays within the risk budget, floored, capped, explained.
 
     lots = floor(risk / (loss per lot x step)) x step, then the caps: broker maximum, largest order,
-    margin. Below the broker's minimum is a denial, never the minimum.
+    margin. Below the broker's minimum is a denial, never the minimum. Decimal refuses to compare
+    what is not a number (ArithmeticError).
     """
     account, instrument = request.account, request.instrument
     base = min(account.balance, account.equity)
@@ -102,5 +104,5 @@ def _capped(request: SizingRequest, raw: Decimal) -> tuple[Decimal, str]:
         "margin": max(Decimal(0), room) / margin_per_lot(request),
     }
     binding = min(caps, key=lambda name: caps[name])
-    steps = (caps[binding] / instrument.volume_step).to_integral_value(ROUND_DOWN)
-    return max(Decimal(0), steps) * instrument.volume_step, binding
+    steps = money.whole_steps(caps[binding], instrument.volume_step)
+    return steps * instrument.volume_step, binding

@@ -1,12 +1,23 @@
-"""What the simulator kernel is given, what it keeps between bars, and what it returns."""
+"""What the simulator is given, what it keeps between bars, what it returns, and how to make it."""
 
 from __future__ import annotations
 
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
-from trading.engine.types import ExitReason, FloatArray, IntArray, SideArray
+from trading.engine import risk
+from trading.engine.risk import Limits
+from trading.engine.types import (
+    Bars,
+    ExitReason,
+    FloatArray,
+    Instrument,
+    IntArray,
+    SideArray,
+    Signals,
+)
 
 FAR: Final = 1 << 60
 """A level no price reaches."""
@@ -51,7 +62,7 @@ class Rules(NamedTuple):
     max_spread: float
     """Ticks; infinite = not limited."""
     daily_loss: float
-    """Share of the day's start equity; 0 = not limited."""
+    """Share of the day's start equity; infinite = not limited."""
     margin_use: float
     """Share of equity that may be margin."""
     stops_level: int
@@ -125,10 +136,53 @@ class Verdict(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A wish to enter, in ticks: `price` before slippage, `fill` after."""
+    """A wish to enter, in ticks: `price` before slippage, `fill` after.
+
+    Distances of 0 are bad ones; a take of FAR is none.
+    """
 
     side: int
     price: int
     fill: int
     stop_distance: int
     take_distance: int
+
+
+def tape_of(bars: Bars, signals: Signals, rate: FloatArray) -> Tape:
+    """Bars and the signals of the same rows; `rate` has a value per bar or one for all."""
+    columns = (bars.time, bars.open, bars.high, bars.low, bars.close, bars.spread)
+    return Tape(*columns, rate, signals.side, signals.stop, signals.take, signals.entry)
+
+
+def rules_of(
+    instrument: Instrument, limits: Limits, balance: Decimal, risk_percent: Decimal
+) -> Rules:
+    """The money management that `decide` applies with the same limits.
+
+    `max_positions` is not among it: the simulator holds one position, and only a limit of 0 would
+    make a difference.
+    """
+    step = instrument.volume_step
+    largest = instrument.volume_max
+    if limits.max_lots is not None:
+        largest = min(largest, limits.max_lots)
+    if limits.max_positions == 0:
+        largest = Decimal(0)
+    return Rules(
+        balance=float(balance),
+        risk=float(risk_percent / 100),
+        min_steps=int((instrument.volume_min / step).to_integral_value(ROUND_CEILING)),
+        max_steps=int((largest / step).to_integral_value(ROUND_FLOOR)),
+        max_spread=float("inf") if limits.max_spread is None else float(limits.max_spread),
+        daily_loss=float("inf") if limits.daily_loss is None else float(limits.daily_loss / 100),
+        margin_use=float(limits.margin_use / 100),
+        stops_level=instrument.stops_level,
+    )
+
+
+def calendar_of(time: IntArray, triple_weekday: int) -> Calendar:
+    """The rollovers between the first and the last of some bars' open times."""
+    if not len(time):
+        return Calendar(time, time)
+    rollovers = risk.rollovers(int(time[0]), int(time[-1]))
+    return Calendar(rollovers, risk.swap_nights(rollovers, triple_weekday))

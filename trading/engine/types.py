@@ -218,12 +218,18 @@ class AccountState:
     def free_margin(self) -> Decimal:
         return self.equity - self.margin
 
-    def without(self, closed: PositionState, booked: Decimal) -> AccountState:
-        """The state after `closed` is gone and `booked` (profit less costs) is in the balance."""
+    def without(self, closed: PositionState, booked: Decimal, margin: Decimal) -> AccountState:
+        """The state after `closed` is gone: `booked` (profit less costs) is in the balance and its
+        `margin` is free; an account without positions uses none."""
         rest = tuple(p for p in self.positions if p.id != closed.id)
         balance = self.balance + booked
-        floating = sum((p.profit + p.swap for p in rest), Decimal(0))
-        return replace(self, balance=balance, equity=balance + floating, positions=rest)
+        return replace(
+            self,
+            balance=balance,
+            equity=balance + sum((p.profit + p.swap for p in rest), Decimal(0)),
+            margin=max(Decimal(0), self.margin - margin) if rest else Decimal(0),
+            positions=rest,
+        )
 
 
 @dataclass(frozen=True, slots=True)
