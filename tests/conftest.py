@@ -16,6 +16,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 import redis
 from django.conf import settings
@@ -26,6 +27,18 @@ from tradebot.embedded import valkey_start, valkey_stop
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "correct horse battery staple"
+
+
+def pytest_sessionstart() -> None:
+    """Stop at once, with one clear line, when the servers of the production lane are not there."""
+    if connection.vendor != "postgresql" or "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    try:
+        psycopg.connect(os.environ["DATABASE_URL"], connect_timeout=5).close()
+        with redis.Redis.from_url(settings.REDIS_URL) as client:
+            client.ping()
+    except (psycopg.OperationalError, redis.ConnectionError) as e:
+        pytest.exit(f"Expected PostgreSQL and Redis to answer, was: {e}", returncode=3)
 
 
 def pytest_unconfigure() -> None:

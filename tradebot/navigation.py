@@ -29,6 +29,11 @@ GROUPS: Final = {
         ("Imports", "upload_file", "trading.HistoryImport"),
         ("Simulated markets", "casino", "trading.SimulatedMarket"),
     ],
+    "Notifications": [
+        ("Channels", "forward_to_inbox", "notifications.Channel"),
+        ("Rules", "rule", "notifications.Rule"),
+        ("Deliveries", "outbox", "notifications.Delivery"),
+    ],
     "System": [
         ("Connections", "key", "trading.Connection"),
         ("Users", "person", "auth.User"),

@@ -13,6 +13,7 @@ import django_stubs_ext
 import environ
 from cryptography.fernet import Fernet
 from django.core.management.utils import get_random_secret_key
+from django.templatetags.static import static
 
 from tradebot import environment as env
 from tradebot.embedded import valkey_socket
@@ -257,5 +258,21 @@ UNFOLD = {
     "SITE_URL": "/dashboard/",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": []},
+    "STYLES": [lambda request: static("trading/admin.css")],
+    "SIDEBAR": {"show_search": True, "navigation": "tradebot.navigation.sidebar"},
+    "COLORS": {
+        "primary": {  # blue: green and red are for profit and loss
+            "50": "#eff6ff",
+            "100": "#dbeafe",
+            "200": "#bfdbfe",
+            "300": "#93c5fd",
+            "400": "#60a5fa",
+            "500": "#3b82f6",
+            "600": "#2563eb",
+            "700": "#1d4ed8",
+            "800": "#1e40af",
+            "900": "#1e3a8a",
+            "950": "#172554",
+        }
+    },
 }

@@ -186,6 +186,7 @@ def _start_valkey(supervisor: Supervisor) -> None:
 
 def _prepare(host: str, port: int, *, demo: bool) -> list[str]:
     """Bring database and files up to date; returns what to tell when all runs."""
+    from notifications.services import channel_bootstrap
     from trading.services.bootstrap import bootstrap_run
 
     try:
@@ -195,6 +196,7 @@ def _prepare(host: str, port: int, *, demo: bool) -> list[str]:
     if not settings.EMBEDDED:
         call_command("collectstatic", interactive=False, verbosity=0)
     report = bootstrap_run(demo=demo)
+    channel = channel_bootstrap()
     connections.close_all()
     url = f"http://{_local(host)}:{port}"
     login = "user admin"
@@ -202,6 +204,7 @@ def _prepare(host: str, port: int, *, demo: bool) -> list[str]:
         login += f", password {report.admin_password} (shown only now)"
     return [
         *report.lines,
+        *([f"Created the channel {channel}"] if channel is not None else []),
         f"Dashboard  {url}/dashboard/",
         f"Admin      {url}/admin/",
         f"Sign in    {login}",
