@@ -68,15 +68,19 @@ class Session:
 
     def run(self) -> None:
         """Stream, judge, close bars, observe; one account's trouble is that account's alone."""
-        self._symbols = {s.name: s for s in Symbol.objects.filter(source=self.source)}
-        self._reload()
-        for symbol, timeframe in self._series():
-            bars_backfill(stream=self.stream, symbol=self._symbols[symbol], timeframe=timeframe)
+        self.load()
         self.stream.start(list(self._symbols), self._inbox.put)
         try:
             self._loop()
         finally:
             self.stream.stop()
+
+    def load(self) -> None:
+        """Symbols, accounts, deployments, and the bars missed since the last time."""
+        self._symbols = {s.name: s for s in Symbol.objects.filter(source=self.source)}
+        self._reload()
+        for symbol, timeframe in self._series():
+            bars_backfill(stream=self.stream, symbol=self._symbols[symbol], timeframe=timeframe)
 
     def _loop(self) -> None:
         observed = reloaded = monotonic()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils.timezone import now
 
 from trading.engine.types import AccountState, PositionState
 from trading.models import (
     Account,
-    Deployment,
     EquityPoint,
     Order,
     Position,
@@ -18,6 +18,7 @@ from trading.models import (
     Symbol,
 )
 from trading.services.events import Happening, event_append
+from trading.services.fills import deployment_of
 
 
 @transaction.atomic
@@ -50,7 +51,7 @@ def position_find(*, account: Account, seen: PositionState) -> Position:
         broker_id=seen.id,
         defaults={
             "symbol": Symbol.objects.get(source=account.source, name=seen.symbol),
-            "deployment": Deployment.objects.filter(account=account, pk=seen.magic).first(),
+            "deployment": deployment_of(account, seen.magic),
             "side": seen.side,
             "lots": seen.lots,
             "entry_price": seen.entry_price,
@@ -135,3 +136,24 @@ def account_connected(*, account: Account, reason: str) -> None:
                 kind="account.activated", message=f"{account} active: {reason}", account=account
             )
         )
+
+
+@transaction.atomic
+def account_release(*, account: Account, actor: AbstractBaseUser) -> bool:
+    """End a halt: entries are allowed again once the gateway has reached the broker.
+
+    False when the account was not halted, or waits for the gateway already.
+    """
+    halted = Account.objects.filter(pk=account.pk, state=Account.State.HALTED)
+    released = halted.exclude(state_reason=WAITING).update(state_reason=WAITING)
+    if released:
+        event_append(
+            happening=Happening(
+                kind="account.released",
+                message=f"{account} released by {actor.get_username()}",
+                severity=Severity.WARNING,
+                account=account,
+                payload={"actor": actor.get_username()},
+            )
+        )
+    return bool(released)

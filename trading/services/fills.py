@@ -10,29 +10,29 @@ from django.utils.timezone import now
 
 from trading.engine.orders import OrderStatus, sources
 from trading.engine.types import Fill as EngineFill
-from trading.models import Account, Deployment, Fill, Order, Position, Purpose, Symbol
+from trading.models import Account, Deployment, Fill, Order, Position, Symbol
 from trading.services.events import Happening, event_append
 
 
 @transaction.atomic
 def fills_record(
-    *, account: Account, fills: Iterable[EngineFill], closing: Order | None = None
+    *, account: Account, fills: Iterable[EngineFill], answered: Order | None = None
 ) -> list[Fill]:
     """Write new fills with their positions, orders and events; known ones change nothing.
 
-    `closing` is the order whose answer these fills are, when it closes.
+    `answered` is the order whose answer these fills are; without it an opening fill finds its
+    order by the client id, and a closing one has none (the broker closed by stop or take).
     """
     recorded = []
     for fill in fills:
-        row = _record(account, fill, closing)
+        row = _record(account, fill, answered or _order_of(account, fill))
         if row is not None:
             recorded.append(row)
     return recorded
 
 
-def _record(account: Account, fill: EngineFill, closing: Order | None) -> Fill | None:
-    symbol = Symbol.objects.get(source=account.source, name=fill.symbol)
-    order = _order_of(account, fill, closing)
+def _record(account: Account, fill: EngineFill, order: Order | None) -> Fill | None:
+    symbol = order.symbol if order else Symbol.objects.get(source=account.source, name=fill.symbol)
     position = _position_of(account, fill, symbol, order)
     row, created = Fill.objects.get_or_create(
         account=account,
@@ -64,10 +64,11 @@ def _record(account: Account, fill: EngineFill, closing: Order | None) -> Fill |
     return row
 
 
-def _order_of(account: Account, fill: EngineFill, closing: Order | None) -> Order | None:
+def _order_of(account: Account, fill: EngineFill) -> Order | None:
     if not fill.opens:
-        return closing if closing is not None and closing.purpose == Purpose.CLOSE else None
-    return Order.objects.filter(account=account, client_id=fill.client_id).first()
+        return None
+    orders = Order.objects.select_related("symbol", "deployment")
+    return orders.filter(account=account, client_id=fill.client_id).first()
 
 
 def _position_of(
@@ -78,7 +79,7 @@ def _position_of(
         broker_id=fill.position_id,
         defaults={
             "symbol": symbol,
-            "deployment": Deployment.objects.filter(account=account, pk=fill.magic).first(),
+            "deployment": order.deployment if order else deployment_of(account, fill.magic),
             "side": fill.side,
             "lots": fill.lots,
             "entry_price": fill.price,
@@ -90,6 +91,11 @@ def _position_of(
     return position
 
 
+def deployment_of(account: Account, magic: int) -> Deployment | None:
+    """The deployment of a magic number, if it is one of this account's."""
+    return Deployment.objects.filter(account=account, pk=magic).first() if magic else None
+
+
 def _close_position(position: Position, fill: EngineFill) -> None:
     position.closed_at = fill.at
     position.exit_price = fill.price
@@ -97,23 +103,27 @@ def _close_position(position: Position, fill: EngineFill) -> None:
     position.profit = fill.profit
     position.commission += fill.commission
     position.swap = fill.swap
-    position.save()
+    names = ("closed_at", "exit_price", "exit_reason", "profit", "commission", "swap")
+    position.save(update_fields=names)
 
 
 def _fill_order(order: Order, fill: EngineFill) -> None:
-    Order.objects.filter(pk=order.pk, status__in=sources(OrderStatus.FILLED)).update(
-        status=OrderStatus.FILLED.value,
-        position_id=fill.position_id,
-        filled_lots=fill.lots,
-        filled_price=fill.price,
-        finished_at=now(),
-    )
-    order.refresh_from_db()
+    columns = {
+        "status": OrderStatus.FILLED.value,
+        "position_id": fill.position_id,
+        "filled_lots": fill.lots,
+        "filled_price": fill.price,
+        "finished_at": now(),
+    }
+    Order.objects.filter(pk=order.pk, status__in=sources(OrderStatus.FILLED)).update(**columns)
+    for name, value in columns.items():
+        setattr(order, name, value)
 
 
 def _tell(account: Account, position: Position, fill: Fill) -> None:
-    price, lots = f"{fill.price.normalize():f}", f"{Decimal(fill.lots).normalize():f}"
-    what = f"{position.get_side_display()} {lots} {position.symbol.name}"
+    symbol = position.symbol
+    price, lots = f"{fill.price:.{symbol.digits}f}", f"{Decimal(fill.lots).normalize():f}"
+    what = f"{position.get_side_display()} {lots} {symbol.name}"
     if fill.opens:
         kind, message = "order.filled", f"Opened {what} at {price}"
     else:
@@ -129,7 +139,7 @@ def _tell(account: Account, position: Position, fill: Fill) -> None:
             payload={
                 "fill": fill.pk,
                 "position": position.pk,
-                "symbol": position.symbol.name,
+                "symbol": symbol.name,
                 "side": fill.side,
                 "lots": lots,
                 "price": price,

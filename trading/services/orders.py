@@ -29,44 +29,45 @@ log = structlog.get_logger(__name__)
 
 def entry_create(*, run: StrategyRun, intent: OrderIntent, expires_at: datetime | None) -> Order:
     """The order of a decision; asking twice for the same bar gives the same one."""
-    deployment = run.deployment
-    order, _ = Order.objects.get_or_create(
-        decision_key=f"{deployment.account_id}:{deployment.pk}:{run.bar_open:%Y%m%dT%H%M%S}:entry",
-        defaults={
-            "account": deployment.account,
-            "deployment": deployment,
-            "run": run,
-            "symbol": deployment.symbol,
-            "client_id": client_id_new(deployment=deployment),
-            "purpose": Purpose.ENTRY,
-            "kind": intent.kind.value,
-            "side": intent.side,
-            "lots": intent.lots,
-            "price": intent.price,
-            "stop": intent.stop,
-            "take": intent.take,
-            "expires_at": None if intent.kind is OrderKind.MARKET else expires_at,
-        },
+    return _create(
+        run,
+        f"{run.deployment_id}:entry",
+        purpose=Purpose.ENTRY,
+        kind=intent.kind.value,
+        side=intent.side,
+        lots=intent.lots,
+        price=intent.price,
+        stop=intent.stop,
+        take=intent.take,
+        expires_at=None if intent.kind is OrderKind.MARKET else expires_at,
     )
-    return order
 
 
 def close_create(*, run: StrategyRun, position: Position) -> Order:
     """The order that closes `position` for a decision; the same one however often it is asked."""
-    key = f"{position.account_id}:{position.broker_id}:{run.bar_open:%Y%m%dT%H%M%S}:close"
+    return _create(
+        run,
+        f"{position.broker_id}:close",
+        purpose=Purpose.CLOSE,
+        side=position.side,
+        lots=position.lots,
+        position_id=position.broker_id,
+    )
+
+
+def _create(run: StrategyRun, leg: str, **columns: object) -> Order:
+    """One order for each account, bar and leg, whoever asks and however often."""
+    deployment = run.deployment
+    given = {
+        "account": deployment.account,
+        "deployment": deployment,
+        "run": run,
+        "symbol": deployment.symbol,
+        "client_id": client_id_new(deployment=deployment),
+    }
     order, _ = Order.objects.get_or_create(
-        decision_key=key,
-        defaults={
-            "account": position.account,
-            "deployment": run.deployment,
-            "run": run,
-            "symbol": position.symbol,
-            "client_id": client_id_new(deployment=run.deployment),
-            "purpose": Purpose.CLOSE,
-            "side": position.side,
-            "lots": position.lots,
-            "position_id": position.broker_id,
-        },
+        decision_key=f"{deployment.account_id}:{run.bar_open:%Y%m%dT%H%M%S}:{leg}",
+        defaults={**given, **columns},
     )
     return order
 
@@ -119,11 +120,11 @@ def orders_doubt(*, account: Account, sent_before: datetime) -> int:
 
 def order_move(*, order: Order, to: OrderStatus, **columns: object) -> bool:
     """One legal transition by conditional UPDATE; False when somebody else has moved it."""
-    moved = Order.objects.filter(pk=order.pk, status__in=sources(to)).update(
-        status=to.value, **columns
-    )
+    columns["status"] = to.value
+    moved = Order.objects.filter(pk=order.pk, status__in=sources(to)).update(**columns)
     if moved:
-        order.refresh_from_db()
+        for name, value in columns.items():
+            setattr(order, name, value)
     return bool(moved)
 
 
@@ -156,9 +157,9 @@ def _gate_refusal(order: Order, account: Account) -> tuple[str, str] | None:
         purpose=Purpose.ENTRY,
         status__in=[s.value for s in IN_FLIGHT],
     ).exclude(pk=order.pk)
-    doubtful = in_flight.first()
+    doubtful = in_flight.values_list("client_id", "status").first()
     if doubtful is not None:
-        return "IN_DOUBT", f"Order {doubtful.client_id} is {doubtful.status}"
+        return "IN_DOUBT", "Order {} is {}".format(*doubtful)
     return None
 
 
@@ -191,7 +192,7 @@ def _accept(order: Order, receipt: Receipt) -> None:
             order_move(order=order, to=OrderStatus.ACCEPTED, broker_order_id=receipt.order_id)
             _tell(order, "order.accepted", Severity.INFO, f"Resting: {order}")
             return
-        fills_record(account=order.account, fills=receipt.fills, closing=order)
+        fills_record(account=order.account, fills=receipt.fills, answered=order)
         if order.purpose == Purpose.CLOSE and not receipt.fills:
             _finish(order, OrderStatus.FILLED, code="ALREADY_CLOSED", message="Gone already")
 

@@ -1,20 +1,12 @@
-"""What crosses the WebSocket, typed, and how it is sent.
+"""What crosses the WebSocket, typed.
 
 The browser gets one `snapshot`, then `events` (with ids, resumable) and `market` frames
-(coalesced, replaceable). Sending never fails the caller: the database is the truth, and a browser
-that missed something asks again.
+(coalesced, replaceable).
 """
 
 from __future__ import annotations
 
 from typing import Literal, TypedDict
-
-import structlog
-from asgiref.sync import async_to_sync
-from channels.layers import get_channel_layer
-
-GROUP = "dashboard"
-log = structlog.get_logger(__name__)
 
 
 class CandlePayload(TypedDict):
@@ -132,23 +124,3 @@ class SnapshotFrame(TypedDict):
     events: list[EventPayload]
     equity: dict[int, list[tuple[int, float]]]
     """Curve of each account: (epoch seconds on the market's clock, equity)."""
-
-
-def hint_events(event_id: int) -> None:
-    """Tell the consumers that events up to `event_id` can be read."""
-    _send({"type": "events.hint", "event_id": event_id})
-
-
-def market(frame: MarketFrame) -> None:
-    """Push a market frame; the caller coalesces to at most five a second."""
-    _send({"type": "market.frame", "frame": frame})
-
-
-def _send(message: dict[str, object]) -> None:
-    layer = get_channel_layer()
-    if layer is None:
-        return
-    try:
-        async_to_sync(layer.group_send)(GROUP, message)
-    except Exception as e:  # noqa: BLE001  a lost hint must never undo what was committed
-        log.warning("broadcast failed", error=str(e))
