@@ -1,8 +1,11 @@
 """Bars that several tests make."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from trading.engine.types import Bars
+from trading.engine.types import Bars, IntArray
+from trading.engine.zones import zone_of
 
 MONDAY = 1_704_067_200
 """2024-01-01 00:00 UTC in epoch seconds."""
@@ -19,3 +22,16 @@ def random_bars(rows: int, seconds: int = 3600, start: int = MONDAY, seed: int =
     volume = rng.integers(1, 500, rows).astype(np.float64)
     prices = open_ / 1e5, high / 1e5, low / 1e5, close / 1e5
     return Bars(time, *prices, volume, np.zeros(rows))
+
+
+def fx_hours(weeks: int, start: int = MONDAY) -> IntArray:
+    """Every hour (UTC) of a market open from Sunday 17:00 to Friday 17:00 New York."""
+    hours = start + np.arange(weeks * 168, dtype=np.int64) * 3600
+    local = hours + zone_of("America/New_York").offsets(hours)
+    since_sunday_evening = (local - 3 * 86400 - 17 * 3600) % 604_800
+    return hours[since_sunday_evening < 5 * 86400]
+
+
+def bars_at(time: IntArray, seed: int = 1) -> Bars:
+    """A random walk with a bar at each of these times."""
+    return replace(random_bars(len(time), seed=seed), time=time)
