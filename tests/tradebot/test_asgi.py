@@ -10,7 +10,7 @@ from tradebot.asgi import application
     ("origin", "passes"),
     [
         (b"http://127.0.0.1:8000", True),
-        (b"http://localhost:8000", True),
+        (b"http://testserver", True),
         (b"https://evil.example.com", False),
         (b"http://127.0.0.1.evil.example.com", False),
         (b"null", False),
