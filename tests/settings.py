@@ -31,10 +31,11 @@ os.environ |= {
 }
 
 from tradebot.settings import *  # noqa: E402, F403
-from tradebot.settings import DATABASES, STORAGES, VAR_DIR  # noqa: E402
+from tradebot.settings import ALLOWED_HOSTS, DATABASES, STORAGES, VAR_DIR  # noqa: E402
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast, tests only
 STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
+ALLOWED_HOSTS += ["testserver", "localhost"]
 STATIC_ROOT, WHITENOISE_USE_FINDERS = None, True  # nothing is collected for the tests
 if "sqlite3" in DATABASES["default"]["ENGINE"]:  # a file: other processes see it
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
