@@ -13,7 +13,8 @@ from trading.models import Deployment, RiskLimit
 
 def limits_of(*, deployment: Deployment) -> Limits:
     """The effective limits: of all enabled rows that apply, the strictest of each control."""
-    strictest = {control: row.value for control, row in limit_rows(deployment=deployment).items()}
+    rows = limit_rows(deployment=deployment)
+    strictest = {control: row.value.normalize() for control, row in rows.items()}
     positions = strictest.get(Control.MAX_POSITIONS)
     return Limits(
         max_lots=strictest.get(Control.MAX_LOTS),

@@ -1,0 +1,73 @@
+"""The paper broker is one account whoever asks, from whichever process."""
+
+from decimal import Decimal
+
+import pytest
+
+from tests.brokers.test_contract import BUY, MemoryStore, paper
+from tests.desk import make_desk
+from trading.brokers.base import Rejected, Unavailable
+from trading.engine.types import ExitReason, Quote
+from trading.models import PaperBook
+from trading.services.brokers import broker_for
+
+
+def test_the_watcher_sees_a_position_that_another_process_opened() -> None:
+    store = MemoryStore()
+    watcher, other = paper(store), paper(store)
+    assert watcher.broker.feed([watcher.quotes["EURUSD"]]) == []
+    other.broker.submit(BUY)
+    watcher.tick("1.09890")
+    (fill,) = watcher.broker.feed([watcher.quotes["EURUSD"]])
+    assert (fill.reason, fill.price) == (ExitReason.STOP, Decimal("1.09890"))
+
+
+def test_quotes_that_change_nothing_do_not_touch_the_store() -> None:
+    store = MemoryStore()
+    venue = paper(store)
+    venue.broker.submit(BUY)
+    venue.broker.feed([venue.quotes["EURUSD"]])
+    before = store.changes
+    venue.tick("1.10001")
+    venue.broker.feed([venue.quotes["EURUSD"]])
+    assert store.changes == before
+
+
+def test_a_stop_fills_once_although_two_watchers_see_it() -> None:
+    store = MemoryStore()
+    first, second = paper(store), paper(store)
+    first.broker.submit(BUY)
+    for venue in (first, second):
+        venue.tick("1.09890")
+    fills = [*first.broker.feed(list(first.quotes.values()))]
+    fills += second.broker.feed(list(second.quotes.values()))
+    assert [fill.reason for fill in fills] == [ExitReason.STOP]
+
+
+def test_without_a_quote_nothing_is_filled_or_told() -> None:
+    venue = paper()
+    venue.broker.submit(BUY)
+    venue.quotes.clear()
+    with pytest.raises(Rejected, match="expected a quote"):
+        venue.broker.submit(BUY)
+    with pytest.raises(Unavailable):
+        venue.broker.account()
+
+
+@pytest.mark.django_db
+def test_the_database_keeps_the_book_between_brokers() -> None:
+    desk = make_desk()
+    desk.quote("1.10000")
+    broker_for(account=desk.account).submit(BUY)
+    position = broker_for(account=desk.account).account().positions[0]
+    assert position.entry_price == Decimal("1.10006")
+    assert PaperBook.objects.get().version == 1
+
+
+@pytest.mark.django_db
+def test_a_refused_order_leaves_the_book_as_it_was() -> None:
+    desk = make_desk()
+    broker = broker_for(account=desk.account, quotes=dict[str, Quote])
+    with pytest.raises(Rejected):
+        broker.submit(BUY)
+    assert PaperBook.objects.get().version == 0

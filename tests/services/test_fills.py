@@ -1,0 +1,69 @@
+"""What the broker executed is recorded once, with its money."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from tests.desk import Desk, make_desk, opening
+from tests.factories import make_order
+from trading.engine.types import ExitReason, Fill
+from trading.models import Event, Position
+from trading.models import Fill as FillRow
+from trading.services.fills import fills_record
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return make_desk()
+
+
+def closing() -> Fill:
+    return replace(
+        opening(""),
+        deal_id="7-out",
+        opens=False,
+        price=Decimal("1.09906"),
+        profit=Decimal("-10.00"),
+        swap=Decimal("-0.50"),
+        reason=ExitReason.STOP,
+    )
+
+
+def test_recording_twice_changes_nothing(desk: Desk) -> None:
+    assert len(fills_record(account=desk.account, fills=[opening("x"), closing()])) == 2
+    assert fills_record(account=desk.account, fills=[opening("x"), closing()]) == []
+    assert FillRow.objects.count() == Event.objects.count() == 2
+
+
+def test_a_closing_deal_completes_the_position(desk: Desk) -> None:
+    fills_record(account=desk.account, fills=[opening("x"), closing()])
+    position = Position.objects.get()
+    assert position.exit_reason == "STOP"
+    assert (position.profit, position.commission, position.swap) == (
+        Decimal("-10.00"),
+        Decimal("0.70"),
+        Decimal("-0.50"),
+    )
+
+
+def test_a_closing_event_tells_the_net_result(desk: Desk) -> None:
+    fills_record(account=desk.account, fills=[opening("x"), closing()])
+    expected = "Closed Long 0.1 EURUSD at 1.09906 (STOP): -11.20 USD"
+    assert Event.objects.latest("id").message == expected
+
+
+def test_an_opening_deal_finds_its_order_by_the_client_id(desk: Desk) -> None:
+    order = make_order(
+        account=desk.account, symbol=desk.symbol, deployment=desk.deployment, status="UNKNOWN"
+    )
+    fills_record(account=desk.account, fills=[opening(order.client_id)])
+    order.refresh_from_db()
+    assert (order.status, order.filled_price) == ("FILLED", Decimal("1.10006"))
+
+
+def test_a_deal_without_an_order_belongs_to_the_deployment_of_its_magic(desk: Desk) -> None:
+    fills_record(account=desk.account, fills=[opening("unknown", magic=desk.deployment.pk)])
+    assert Position.objects.get().deployment == desk.deployment

@@ -1,0 +1,150 @@
+"""Orders are written first, sent once, and never lost whatever the broker answers."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils.timezone import now
+
+from tests.desk import NOON, Desk, ScriptedBroker, make_desk, opening
+from tests.factories import make_order, make_position, make_run
+from trading.brokers.base import BrokerError, NotSent, Receipt, Rejected, UnknownOutcome
+from trading.engine.orders import OrderStatus
+from trading.engine.types import OrderIntent, OrderKind
+from trading.models import Account, Deployment, Event, Order, Position
+from trading.services.orders import (
+    close_create,
+    entry_create,
+    order_send,
+    orders_doubt,
+    orders_expire,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return make_desk()
+
+
+def entry(desk: Desk, **fields: object) -> Order:
+    given = {"account": desk.account, "deployment": desk.deployment, "symbol": desk.symbol}
+    return make_order(**{**given, **fields})
+
+
+def raising(error: Exception) -> Callable[[], Receipt]:
+    def answer() -> Receipt:
+        raise error
+
+    return answer
+
+
+def intent(kind: OrderKind = OrderKind.MARKET) -> OrderIntent:
+    return OrderIntent("EURUSD", 1, Decimal("0.1"), kind, None, Decimal("1.09"), None)
+
+
+def test_a_filled_order_records_position_fill_and_event(desk: Desk) -> None:
+    order = entry(desk)
+    broker = ScriptedBroker(lambda: Receipt("o", "7", (opening(order.client_id),)))
+    order_send(order=order, broker=broker)
+    order.refresh_from_db()
+    assert (order.status, order.position_id, order.filled_lots) == ("FILLED", "7", Decimal("0.1"))
+    assert Position.objects.get().deployment == desk.deployment
+    assert Event.objects.get().kind == "order.filled"
+
+
+def test_an_order_is_sent_once_however_often_it_is_asked_for(desk: Desk) -> None:
+    order, broker = entry(desk), ScriptedBroker()
+    order_send(order=order, broker=broker)
+    order_send(order=Order.objects.get(pk=order.pk), broker=broker)
+    assert broker.asked == [order.client_id]
+
+
+def test_the_order_is_on_record_as_sending_before_the_broker_hears_of_it(desk: Desk) -> None:
+    order = entry(desk)
+    seen: list[str] = []
+
+    def answer() -> Receipt:
+        seen.append(Order.objects.get(pk=order.pk).status)
+        return Receipt("o", None)
+
+    order_send(order=order, broker=ScriptedBroker(answer))
+    assert seen == ["SENDING"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (Rejected("no money", "10019"), "REJECTED", "10019"),
+        (NotSent("no connection"), "REJECTED", "NotSent"),
+        (UnknownOutcome("timed out", "10012"), "UNKNOWN", "10012"),
+        (KeyError("shape"), "UNKNOWN", "KeyError"),
+    ],
+)
+def test_every_failure_has_a_status_a_code_and_an_event(
+    desk: Desk, error: BrokerError, status: str, code: str
+) -> None:
+    order = entry(desk)
+    order_send(order=order, broker=ScriptedBroker(raising(error)))
+    order.refresh_from_db()
+    assert (order.status, order.code) == (status, code)
+    assert Event.objects.get().kind == f"order.{status.lower()}"
+
+
+def test_an_order_in_doubt_locks_its_deployment_for_entries(desk: Desk) -> None:
+    entry(desk, status=OrderStatus.UNKNOWN)
+    order, broker = entry(desk), ScriptedBroker()
+    order_send(order=order, broker=broker)
+    assert (order.status, order.code, broker.asked) == ("EXPIRED", "IN_DOUBT", [])
+
+
+def test_a_paused_deployment_sends_no_entry(desk: Desk) -> None:
+    order, broker = entry(desk), ScriptedBroker()
+    Deployment.objects.update(state=Deployment.State.PAUSED)
+    order_send(order=order, broker=broker)
+    assert (order.code, broker.asked) == ("DEPLOYMENT_PAUSED", [])
+    assert Event.objects.get().kind == "order.denied"
+
+
+def test_a_halted_account_sends_closes_but_no_entries(desk: Desk) -> None:
+    Account.objects.update(state=Account.State.HALTED, state_reason="by hand")
+    order, broker = entry(desk), ScriptedBroker()
+    closing = entry(desk, purpose="CLOSE", position_id="7")
+    order_send(order=order, broker=broker)
+    order_send(order=closing, broker=broker)
+    assert (order.code, broker.asked) == ("ACCOUNT_NOT_ACTIVE", ["7"])
+
+
+def test_one_decision_makes_one_order(desk: Desk) -> None:
+    run = make_run(deployment=desk.deployment)
+    first = entry_create(run=run, intent=intent(), expires_at=None)
+    assert entry_create(run=run, intent=intent(), expires_at=None).pk == first.pk
+
+
+def test_the_client_id_fits_into_the_broker_comment(desk: Desk) -> None:
+    order = entry_create(run=make_run(deployment=desk.deployment), intent=intent(), expires_at=None)
+    assert len(order.client_id) <= 26
+
+
+def test_closing_what_is_gone_already_is_a_success(desk: Desk) -> None:
+    position = make_position(account=desk.account, symbol=desk.symbol, broker_id="7")
+    order = close_create(run=make_run(deployment=desk.deployment), position=position)
+    order_send(order=order, broker=ScriptedBroker(lambda: Receipt("c", "7")))
+    assert (order.status, order.code) == ("FILLED", "ALREADY_CLOSED")
+
+
+def test_a_resting_order_is_accepted_and_expires_on_the_market_clock(desk: Desk) -> None:
+    order = entry(desk, kind="STOP", expires_at=NOON)
+    order_send(order=order, broker=ScriptedBroker(lambda: Receipt("o", None)))
+    assert order.status == "ACCEPTED"
+    assert orders_expire(account=desk.account, market_time=NOON - timedelta(seconds=1)) == 0
+    assert orders_expire(account=desk.account, market_time=NOON) == 1
+
+
+def test_an_order_whose_sender_died_is_in_doubt(desk: Desk) -> None:
+    order = entry(desk, status=OrderStatus.SENDING, sent_at=now() - timedelta(minutes=1))
+    assert orders_doubt(account=desk.account, sent_before=now()) == 1
+    order.refresh_from_db()
+    assert (order.status, order.code) == ("UNKNOWN", "INTERRUPTED")

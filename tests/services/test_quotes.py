@@ -1,0 +1,31 @@
+"""Quotes reach every process through the cache, and age."""
+
+from decimal import Decimal
+
+import pytest
+
+from tests.desk import NOON
+from trading.engine.types import Quote
+from trading.selectors import quotes as selector
+from trading.selectors.quotes import STALE_SECONDS, quotes_fresh, quotes_seen
+from trading.services.quotes import quotes_put
+
+QUOTE = Quote("EURUSD", NOON, Decimal("1.10000"), Decimal("1.10006"))
+
+
+def test_a_quote_comes_back_exactly() -> None:
+    quotes_put(source="simulated", quotes=[QUOTE])
+    assert quotes_fresh(source="simulated", names=["EURUSD", "GBPUSD"]) == {"EURUSD": QUOTE}
+
+
+def test_sources_do_not_mix() -> None:
+    quotes_put(source="simulated", quotes=[QUOTE])
+    assert quotes_fresh(source="other", names=["EURUSD"]) == {}
+
+
+def test_a_quote_that_aged_is_seen_but_not_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    quotes_put(source="simulated", quotes=[QUOTE])
+    received = quotes_seen(source="simulated", names=["EURUSD"])["EURUSD"].received
+    monkeypatch.setattr(selector, "time", lambda: received + STALE_SECONDS + 1)
+    assert quotes_seen(source="simulated", names=["EURUSD"])["EURUSD"].quote == QUOTE
+    assert quotes_fresh(source="simulated", names=["EURUSD"]) == {}
