@@ -6,14 +6,14 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin, TabularInline
-from unfold.decorators import display
+from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
 
 from notifications.models import Channel, Delivery, Rule
 from notifications.services import channel_test
 from notifications.transports import TRANSPORTS
 from notifications.transports.base import TransportError
+from trading.admin.base import JournalAdmin, ModelAdmin, display
 
 KINDS = [(kind, label) for kind, (label, _) in TRANSPORTS.items()]
 
@@ -30,14 +30,13 @@ class ChannelForm(forms.ModelForm[Channel]):
 
     class Meta:
         model = Channel
-        fields = ["name", "kind", "target", "secret", "enabled"]
+        fields = ["name", "kind", "target", "enabled"]
+        exclude = ["secret"]  # noqa: DJ006  else the form would read it, and write an empty one
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.initial["secret"] = ""
-
-    def clean_secret(self) -> str:
-        return self.cleaned_data["secret"] or self.instance.secret
+    def clean(self) -> dict[str, Any]:
+        if self.cleaned_data.get("secret"):
+            self.instance.secret = self.cleaned_data["secret"]
+        return self.cleaned_data
 
 
 class RuleInline(TabularInline):
@@ -46,8 +45,9 @@ class RuleInline(TabularInline):
 
 
 @admin.register(Channel)
-class ChannelAdmin(ModelAdmin):
+class ChannelAdmin(ModelAdmin[Channel]):
     form = ChannelForm
+    fields = ["name", "kind", "target", "secret", "enabled", "last_result_at", "last_error"]
     inlines = [RuleInline]
     list_display = ["name", "kind_label", "target", "enabled", "works", "last_result_at"]
     list_filter = ["enabled"]
@@ -75,35 +75,31 @@ class ChannelAdmin(ModelAdmin):
 
 
 @admin.register(Rule)
-class RuleAdmin(ModelAdmin):
+class RuleAdmin(ModelAdmin[Rule]):
     list_display = ["channel", "family", "min_severity", "account", "enabled"]
     list_filter = ["channel", "enabled"]
-    list_select_related = ["channel", "account"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Rule]:
+        rows = super().get_queryset(request).select_related("channel", "account")
+        return rows.defer("channel__secret")
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(ModelAdmin):
-    """What was sent: to look at only."""
+class DeliveryAdmin(JournalAdmin[Delivery]):
+    """What was sent, or not."""
 
     list_display = ["event", "channel", "state", "attempts", "next_try_at", "sent_at", "error"]
     list_filter = ["status", "channel"]
-    list_select_related = ["event", "channel"]
-    search_fields = ["event__message", "event__kind"]
-    ordering = ["-id"]
+    search_fields = ["event__kind__startswith"]
+    search_help_text = "The beginning of a kind of event, for example order."
 
     @display(
         description="status",
-        ordering="status",
         label={"QUEUED": "info", "SENDING": "info", "SENT": "success", "FAILED": "danger"},
     )
     def state(self, delivery: Delivery) -> tuple[str, str]:
         return delivery.status, delivery.get_status_display()
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Delivery | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Delivery | None = None) -> bool:
-        return False
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        rows = super().get_queryset(request).select_related("event", "channel")
+        return rows.defer("channel__secret")

@@ -1,5 +1,6 @@
 """Where messages go, which events become messages, and what became of each."""
 
+from cryptography.fernet import InvalidToken
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
@@ -9,6 +10,13 @@ from notifications.transports import transport
 from notifications.transports.base import Address, TransportError
 from trading.models import Account, Event, Severity
 from trading.models.fields import EncryptedTextField
+
+
+class ChannelManager(models.Manager["Channel"]):
+    """Leaves the secret in the database until it is needed: lists must work without the keys."""
+
+    def get_queryset(self) -> models.QuerySet["Channel"]:
+        return super().get_queryset().defer("secret")
 
 
 class Channel(models.Model):
@@ -30,6 +38,8 @@ class Channel(models.Model):
     )
     created_at = models.DateTimeField(default=now, editable=False)
 
+    objects = ChannelManager()
+
     class Meta:
         ordering = ["name"]
 
@@ -43,8 +53,12 @@ class Channel(models.Model):
             raise ValidationError(str(e)) from e
 
     def address(self) -> Address:
-        """The transport's value of this row."""
-        return Address(target=self.target, secret=self.secret)
+        """The transport's value of this row; TransportError when no key opens the secret."""
+        try:
+            return Address(target=self.target, secret=self.secret)
+        except InvalidToken:
+            reason = "Expected a secret that one of FIELD_KEYS opens: enter it anew"
+            raise TransportError(reason, permanent=True) from None
 
 
 class Rule(models.Model):
@@ -76,7 +90,7 @@ class Rule(models.Model):
     enabled = models.BooleanField(default=True)
 
     def __str__(self) -> str:
-        return f"{self.family} from {self.get_min_severity_display()} on {self.channel}"
+        return f"{self.family} from {self.get_min_severity_display()}"
 
     def matches(self, event: Event) -> bool:
         """Is this event to be told?"""
@@ -136,7 +150,7 @@ class Delivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.event} to {self.channel}"
+        return f"delivery {self.pk} of event {self.event_id}"
 
 
 class Cursor(models.Model):

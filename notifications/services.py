@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Final
 
 import structlog
-from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.db.models import Q, QuerySet
@@ -20,7 +19,7 @@ from django.utils.timezone import now
 from notifications.messages import channel_test_message, delivery_message
 from notifications.models import Channel, Cursor, Delivery, Rule
 from notifications.transports import transport
-from notifications.transports.base import Message, TransportError
+from notifications.transports.base import TransportError
 from trading.models import Event, Severity
 
 EVENTS_AT_ONCE: Final = 500
@@ -78,7 +77,8 @@ def delivery_claim() -> Delivery | None:
 def delivery_send(*, delivery: Delivery) -> bool:
     """Send a claimed delivery and record what came of it; True when it was accepted."""
     try:
-        answer = _handed_over(delivery.channel, delivery_message(delivery=delivery))
+        message, channel = delivery_message(delivery=delivery), delivery.channel
+        answer = transport(channel.kind).send(channel.address(), message)
     except TransportError as e:
         _record_failure(delivery, e)
         return False
@@ -100,7 +100,8 @@ def delivery_send(*, delivery: Delivery) -> bool:
 def channel_test(*, channel: Channel) -> str:
     """Send a test message now; returns the provider's answer, raises TransportError."""
     try:
-        answer = _handed_over(channel, channel_test_message(kind=channel.kind))
+        message = channel_test_message(kind=channel.kind)
+        answer = transport(channel.kind).send(channel.address(), message)
     except TransportError as e:
         _record_result(channel, error=str(e))
         raise
@@ -153,14 +154,6 @@ def _as_seen(delivery: Delivery) -> QuerySet[Delivery]:
     return Delivery.objects.filter(
         pk=delivery.pk, status=delivery.status, attempts=delivery.attempts
     )
-
-
-def _handed_over(channel: Channel, message: Message) -> str:
-    try:
-        address = channel.address()
-    except InvalidToken:
-        raise TransportError("Expected a secret one of FIELD_KEYS opens", permanent=True) from None
-    return transport(channel.kind).send(address, message)
 
 
 def _record_failure(delivery: Delivery, error: TransportError) -> None:

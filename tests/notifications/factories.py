@@ -3,6 +3,8 @@
 from itertools import count
 from typing import Any
 
+from django.db import connection
+
 from notifications.models import Channel, Delivery, Rule
 from tests.factories import make_event
 from tests.notifications.bot_api import TOKEN
@@ -31,3 +33,10 @@ def make_delivery(**fields: Any) -> Delivery:
         "channel": fields.get("channel") or make_channel(),
     }
     return Delivery.objects.create(**{**given, **fields})
+
+
+def lose_key(channel: Channel) -> None:
+    """Let none of FIELD_KEYS open the channel's secret."""
+    with connection.cursor() as cursor:
+        row = [channel.pk]
+        cursor.execute("UPDATE notifications_channel SET secret = 'other' WHERE id = %s", row)

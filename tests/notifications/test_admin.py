@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from notifications.models import Channel
 from tests.notifications.bot_api import TOKEN, BotApi
-from tests.notifications.factories import make_channel, make_delivery, make_rule
+from tests.notifications.factories import lose_key, make_channel, make_delivery, make_rule
 
 ROWS = {"rules-TOTAL_FORMS": "0", "rules-INITIAL_FORMS": "0"}
 
@@ -45,6 +45,22 @@ def test_an_empty_field_keeps_the_secret(browser: Client) -> None:
 
 def test_a_new_secret_replaces_the_old_one(browser: Client) -> None:
     assert posted(browser, make_channel(), secret="1:new").secret == "1:new"
+
+
+def test_a_secret_no_key_opens_can_be_replaced(browser: Client) -> None:
+    channel = make_rule().channel
+    delivery = make_delivery(channel=channel)
+    lose_key(channel)
+    page = reverse("admin:notifications_delivery_change", args=[delivery.pk])
+    assert browser.get(page).status_code == 200
+    for name in ("channel", "rule", "delivery"):
+        page = reverse(f"admin:notifications_{name}_changelist")
+        assert channel.name in browser.get(page).content.decode()
+    change = reverse("admin:notifications_channel_change", args=[channel.pk])
+    assert browser.get(change).status_code == 200
+    given = {"name": "Renamed", "kind": channel.kind, "target": channel.target, "secret": ""}
+    assert "enter it anew" in browser.post(change, {**given, **ROWS}).content.decode()
+    assert posted(browser, channel, secret="1:new").secret == "1:new"
 
 
 def test_a_channel_that_cannot_work_is_refused(browser: Client) -> None:

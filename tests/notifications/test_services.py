@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.utils.timezone import now
 from pytest_django import Settings
 
@@ -21,7 +20,7 @@ from notifications.services import (
 from notifications.transports.base import TransportError
 from tests.factories import make_event
 from tests.notifications.bot_api import TOKEN, BotApi
-from tests.notifications.factories import make_channel, make_delivery, make_rule
+from tests.notifications.factories import lose_key, make_channel, make_delivery, make_rule
 from trading.models import Severity
 
 pytestmark = pytest.mark.django_db
@@ -248,16 +247,13 @@ def test_who_lost_the_claim_records_nothing(bot_api: BotApi) -> None:
 
 def test_a_secret_no_key_opens_stops_its_channel_only(bot_api: BotApi) -> None:
     broken, other = make_delivery(), make_delivery()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE notifications_channel SET secret = 'x' WHERE id = %s", [broken.channel_id]
-        )
+    lose_key(broken.channel)
     assert not delivery_send(delivery=claimed())
     assert delivery_send(delivery=claimed())
     broken.refresh_from_db(fields=["status", "error"])
     other.refresh_from_db()
     assert (broken.status, other.status) == (Status.FAILED, Status.SENT)
-    assert broken.error == "Expected a secret one of FIELD_KEYS opens"
+    assert broken.error == "Expected a secret that one of FIELD_KEYS opens: enter it anew"
 
 
 def test_a_message_that_cannot_be_made_is_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
