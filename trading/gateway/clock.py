@@ -35,7 +35,7 @@ class BarClock:
         for gone in set(self._builders) - wanted:
             del self._builders[gone]
             self._partial.discard(gone)
-        for new in wanted - set(self._builders):
+        for new in sorted(wanted - set(self._builders)):
             self._builders[new] = BarBuilder(new[1])
             self._partial.add(new)
 

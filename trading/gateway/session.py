@@ -14,12 +14,13 @@ from django.db import close_old_connections
 from django.utils.timezone import now
 
 from trading.brokers.base import Broker, BrokerError, Stream
-from trading.engine.types import TIMEFRAMES, AccountState, Quote
+from trading.engine.types import TIMEFRAMES, AccountState, EngineError, Quote
 from trading.gateway.clock import BarClock, Closing
 from trading.gateway.frames import FramePublisher
 from trading.models import Account, Deployment, Position, Symbol
 from trading.services.accounts import (
     account_connected,
+    account_halt,
     account_observe,
     equity_sample,
     position_vanish,
@@ -175,17 +176,24 @@ class Session:
 
     def _reload(self) -> None:
         """Follow what staff changed: accounts and deployments of this source."""
-        accounts = Account.objects.filter(source=self.source)
-        found = {account.pk: account for account in accounts}
-        self._seats = {pk: self._seat(account) for pk, account in found.items()}
+        seats = {}
+        for account in Account.objects.filter(source=self.source):
+            seat = self._seat(account)
+            if seat is not None:
+                seats[account.pk] = seat
+        self._seats = seats
         self._clock.watch(self._series())
 
-    def _seat(self, account: Account) -> Seat:
+    def _seat(self, account: Account) -> Seat | None:
         seat = self._seats.get(account.pk)
-        if seat is None:
+        if seat is not None:
+            seat.account = account
+            return seat
+        try:
             return Seat(account, broker_for(account=account, quotes=self._read_quotes))
-        seat.account = account
-        return seat
+        except EngineError as e:
+            account_halt(account=account, reason=str(e))
+            return None
 
     def _read_quotes(self) -> Mapping[str, Quote]:
         return self._quotes

@@ -1,0 +1,135 @@
+"""A session turns quotes into stops, bars, runs and accounts that are up to date."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django_q.models import OrmQ
+
+from tests.brokers.test_contract import BUY
+from tests.desk import NOON, Desk, make_desk, swings
+from trading.engine.bars import resample
+from trading.engine.types import Bars, Quote
+from trading.gateway import session as module
+from trading.gateway.session import Session
+from trading.models import Account, BarChunk, Candle, Event, Position, StrategyRun
+from trading.selectors.bars import bars_tail
+from trading.services.accounts import WAITING
+from trading.services.brokers import broker_for
+
+pytestmark = pytest.mark.django_db
+
+
+class StillStream:
+    """A `Stream` that delivers nothing by itself; its history goes on swinging past NOON."""
+
+    def __init__(self) -> None:
+        self.time = NOON
+
+    def start(self, symbols: Sequence[str], on_quote: Callable[[Quote], None]) -> None:
+        self.symbols = symbols
+
+    def stop(self) -> None:
+        self.symbols = ()
+
+    def now(self) -> datetime:
+        return self.time
+
+    def history(self, symbol: str, timeframe: str, start: datetime, end: datetime) -> Bars:
+        bars = swings(10)
+        bars.time[:] += 600
+        inside = (bars.time >= start.timestamp()) & (bars.time < end.timestamp() - 59)
+        first = int(inside.argmax())
+        return resample(bars.slice(first, first + int(inside.sum())), "M1", timeframe)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return make_desk()
+
+
+@pytest.fixture
+def session(desk: Desk) -> Session:
+    made = Session(desk.symbol.source, StillStream())
+    made.load()
+    return made
+
+
+def at(seconds: int) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+def test_the_quote_that_closes_a_bar_makes_a_candle_and_a_run(desk: Desk, session: Session) -> None:
+    session.on_quotes([desk.quote("1.10000", at(60))])
+    session.on_quotes([desk.quote("1.10200", at(119)), desk.quote("1.10200", at(120))])
+    candle = Candle.objects.get()
+    assert (candle.open_time, candle.open, candle.close) == (at(60), 1.1, 1.102)
+    assert StrategyRun.objects.get().bar_open == at(60)
+    assert OrmQ.objects.count() == 1
+
+
+def test_a_stop_closes_the_position_and_tells(desk: Desk, session: Session) -> None:
+    broker_for(account=desk.account).submit(BUY)
+    session.on_quotes([desk.quote("1.10000")])
+    session.observe()
+    session.on_quotes([desk.quote("1.09890", at(1))])
+    assert Position.objects.get().exit_reason == "STOP"
+    assert Event.objects.latest("id").kind == "position.closed"
+
+
+def test_observing_activates_a_waiting_account_and_keeps_its_money(
+    desk: Desk, session: Session
+) -> None:
+    Account.objects.update(state=Account.State.HALTED, state_reason=WAITING, equity=0)
+    session.observe()
+    account = Account.objects.get()
+    assert (account.state, account.equity) == ("ACTIVE", Decimal(100_000))
+
+
+def test_bars_missed_while_nobody_ran_are_filled_in(desk: Desk) -> None:
+    stream = StillStream()
+    stream.time = at(300)
+    Session(desk.symbol.source, stream).load()
+    newest = bars_tail(symbol=desk.symbol, timeframe="M1", count=1)
+    assert newest.time[-1] == at(240).timestamp()
+
+
+def test_a_bar_seen_from_its_middle_is_taken_from_the_history(desk: Desk) -> None:
+    stream = StillStream()
+    session = Session(desk.symbol.source, stream)
+    session.load()
+    session.on_quotes([desk.quote("1.50000", at(30))])
+    stream.time = at(61)
+    session.on_quotes([desk.quote("1.10000", at(61))])
+    newest = bars_tail(symbol=desk.symbol, timeframe="M1", count=1)
+    assert newest.close[-1] == pytest.approx(1.1)
+    assert BarChunk.objects.exists()
+
+
+def test_a_position_the_broker_lost_is_closed_after_a_while(
+    desk: Desk, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    position_id = broker_for(account=desk.account).submit(BUY).position_id
+    session.on_quotes([desk.quote("1.10000")])
+    session.observe()
+    broker_for(account=desk.account).close(str(position_id))
+    session.observe()
+    assert Position.objects.get().closed_at is None
+    monkeypatch.setattr(module, "VANISH_SECONDS", 0.0)
+    session.observe()
+    assert Position.objects.get().exit_reason == "UNKNOWN"
+
+
+def test_an_account_without_an_adapter_is_halted_and_says_why(desk: Desk) -> None:
+    Account.objects.update(kind="unheard-of")
+    Session(desk.symbol.source, StillStream()).load()
+    account = Account.objects.get()
+    assert account.state == "HALTED"
+    assert "expected a broker kind of paper" in account.state_reason
+
+
+def test_a_paused_deployment_leaves_the_candles_coming(desk: Desk, session: Session) -> None:
+    type(desk.deployment).objects.update(state="PAUSED")
+    session.on_quotes([desk.quote("1.1", at(60)), desk.quote("1.1", at(120))])
+    assert (Candle.objects.count(), StrategyRun.objects.count()) == (1, 0)
