@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ SPIKE: Final = 12.0
 BLOCK: Final = 500
 """Bars over which the usual range is measured."""
 EXAMPLES: Final = 5
+FLAT_RUN: Final = 3
+"""Flat bars in a row from which on they are worth a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,40 @@ class QualityReport:
     """Months whose hours do not fit the rest: misaligned bars."""
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """The report as JSON gives it back."""
+        result: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return result
+
+    def findings(self) -> list[str]:
+        """What a person should look at, in sentences; empty when there is nothing."""
+        counts = {
+            "rows that repeat a time": self.duplicates,
+            "bars out of order": self.out_of_order,
+            "bars with a price that is no positive number": self.non_positive,
+            "bars with a high or low inside": self.inverted,
+        }
+        found = [f"{what}: {count}" for what, count in counts.items() if count]
+        if self.gaps.gaps:
+            largest = self.gaps.largest[0]
+            found.append(
+                f"gaps: {self.gaps.gaps} with {self.gaps.missing} bars missing;"
+                f" the largest of {largest.bars} from {largest.first} to {largest.last}"
+            )
+        if self.longest_flat_run >= FLAT_RUN:
+            found.append(f"flat bars: {self.flat}, up to {self.longest_flat_run} in a row")
+        if self.spikes:
+            found.append(f"lone spikes: {self.spikes}, the largest at {self.spike_examples[0]}")
+        found += [
+            f"from {c.week} on weeks open at {c.after}, before at {c.before}:"
+            " another time zone or other trading hours"
+            for c in self.open_changes
+        ]
+        found += [
+            f"{b.first} to {b.last}: the hours of the day do not fit the other months"
+            f" (fit {b.fit}; {b.shifted_fit} when turned by {b.shift_bars} bars)"
+            for b in self.rhythm_breaks
+        ]
+        return found
 
 
 def quality(bars: Bars, timeframe: str) -> QualityReport:
