@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from itertools import pairwise
+from datetime import UTC, datetime
 
 import numpy as np
 from django.db import transaction
@@ -33,8 +32,7 @@ def bars_store(*, symbol: Symbol, timeframe: str, bars: Bars) -> StoreResult:
     """
     _symbol_lock(symbol)
     added = identical = revised = 0
-    for month, part in _by_month(bars):
-        chunk = _chunk_of(symbol, timeframe, month)
+    for chunk, part in _months(symbol, timeframe, bars):
         result = merge(_bars_of_chunk(chunk), part)
         added += result.added
         identical += result.identical
@@ -54,8 +52,8 @@ def candles_compact(*, symbol: Symbol, timeframe: str, before: datetime, limit: 
     _symbol_lock(symbol)
     old = Candle.objects.filter(symbol=symbol, timeframe=timeframe, open_time__lt=before)
     candles = list(old.order_by("open_time")[:limit])
-    for month, part in _by_month(bars_of([_bar(candle) for candle in candles])):
-        chunk = _chunk_of(symbol, timeframe, month)
+    live = bars_of([_bar(candle) for candle in candles])
+    for chunk, part in _months(symbol, timeframe, live):
         bars = merge(part, _bars_of_chunk(chunk)).bars
         if bars_digest(bars) != chunk.sha256:
             _chunk_save(chunk, bars)
@@ -81,22 +79,21 @@ def _symbol_lock(symbol: Symbol) -> None:
     Symbol.objects.select_for_update().get(pk=symbol.pk)
 
 
-def _by_month(bars: Bars) -> Iterator[tuple[date, Bars]]:
-    """The bars of each calendar month they open in (UTC), oldest first."""
+def _months(symbol: Symbol, timeframe: str, bars: Bars) -> Iterator[tuple[BarChunk, Bars]]:
+    """The bars of each calendar month they open in (UTC), oldest first, with its stored chunk or
+    a new one that is not saved yet.
+    """
     if (np.diff(bars.time) <= 0).any():
         raise EngineError("Expected bars in order without duplicates")
     months = bars.time.astype("datetime64[s]").astype("datetime64[M]")
-    starts = np.flatnonzero(months[1:] != months[:-1]) + 1
-    edges = [0, *starts.tolist(), len(bars)]
-    for start, stop in pairwise(edges):
-        if start < stop:
-            yield months[start].astype("datetime64[D]").item(), bars.slice(start, stop)
-
-
-def _chunk_of(symbol: Symbol, timeframe: str, month: date) -> BarChunk:
-    """The stored chunk of that month, or a new one that is not saved yet."""
-    chunks = BarChunk.objects.filter(symbol=symbol, timeframe=timeframe, month=month)
-    return chunks.first() or BarChunk(symbol=symbol, timeframe=timeframe, month=month)
+    starts = np.flatnonzero(np.diff(months.astype(np.int64), prepend=-1))
+    stops = np.append(starts[1:], len(bars))[: len(starts)]
+    dates = months[starts].astype("datetime64[D]").tolist()
+    chunks = BarChunk.objects.filter(symbol=symbol, timeframe=timeframe, month__in=dates)
+    stored = {chunk.month: chunk for chunk in chunks}
+    for month, start, stop in zip(dates, starts, stops, strict=True):
+        chunk = stored.get(month) or BarChunk(symbol=symbol, timeframe=timeframe, month=month)
+        yield chunk, bars.slice(int(start), int(stop))
 
 
 def _bars_of_chunk(chunk: BarChunk) -> Bars:
