@@ -12,6 +12,7 @@ from trading.gateway.session import Session
 from trading.gateway.sweeper import Sweeper
 from trading.models import Account, SimulatedMarket
 from trading.services.accounts import account_halt
+from trading.services.bootstrap import metaapi_create
 from trading.services.markets import market_clock_save, simulated_stream
 
 STEP_SECONDS = 0.25
@@ -62,6 +63,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Start sessions, keep them alive, sweep, and stop everything in order."""
+        metaapi_create()
         halt_unsupported()
         try:
             while not self.stopping:

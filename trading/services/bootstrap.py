@@ -53,7 +53,7 @@ class BootstrapReport:
 def bootstrap_run(*, demo: bool) -> BootstrapReport:
     """Make what is missing; running it again changes nothing."""
     report = BootstrapReport(admin_password=admin_create())
-    if settings.METAAPI_TOKEN and metaapi_create():
+    if metaapi_create():
         report.lines.append("Created the MetaApi connection and its first account (halted)")
     if demo and demo_create():
         report.lines.append(f"Created the demo: account {DEMO_ACCOUNT!r} with 10,000.00 USD")
@@ -72,7 +72,9 @@ def admin_create() -> str | None:
 
 @transaction.atomic
 def metaapi_create() -> bool:
-    """Connection and account from METAAPI_TOKEN and MT_ACCOUNT_ID; False when they exist."""
+    """Connection and account from METAAPI_TOKEN and MT_ACCOUNT_ID, once; False without a token."""
+    if not settings.METAAPI_TOKEN:
+        return False
     connection, created = Connection.objects.get_or_create(
         name="MetaApi", defaults={"token": settings.METAAPI_TOKEN}
     )

@@ -12,7 +12,12 @@ from django.core.cache import cache
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 
-from notifications.services import delivery_claim, delivery_send, events_match
+from notifications.services import (
+    channel_bootstrap,
+    delivery_claim,
+    delivery_send,
+    events_match,
+)
 
 STAMP: Final = "stamp:notifier"
 """Cache key of the epoch second this process was last seen alive."""
@@ -58,8 +63,12 @@ class Command(BaseCommand):
 
     def work(self) -> None:
         """Steps until told to stop; an outage of the database is waited out."""
+        begun = False
         while not self.stopping:
             try:
+                if not begun:
+                    channel_bootstrap()  # once: a channel that staff delete stays deleted
+                    begun = True
                 self.drain()
                 self.rest(IDLE_SECONDS)
             except DatabaseError as e:
