@@ -116,8 +116,10 @@ def channel_bootstrap() -> Channel | None:
     are empty or a channel exists already.
     """
     token, chat = settings.TELEGRAM_BOT_TOKEN, settings.TELEGRAM_CHAT_ID
+    if not (token and chat):
+        return None
     with transaction.atomic():
-        if not (token and chat) or Channel.objects.exists():
+        if Channel.objects.exists():
             return None
         channel = Channel(name="Telegram", kind="telegram", target=chat, secret=token)
         channel.full_clean()
