@@ -4,48 +4,50 @@ from typing import Any, Final
 
 from django.apps import apps
 from django.contrib import admin
+from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.text import capfirst
 
 GROUPS: Final = {
-    "Trading": [
-        ("Accounts", "account_balance", "trading.Account"),
-        ("Strategies", "function", "trading.Strategy"),
-        ("Deployments", "rocket_launch", "trading.Deployment"),
-        ("Positions", "stacked_line_chart", "trading.Position"),
-        ("Orders", "receipt_long", "trading.Order"),
-        ("Fills", "done_all", "trading.Fill"),
-        ("Decisions", "psychology", "trading.StrategyRun"),
-    ],
-    "Risk": [
-        ("Risk limits", "shield", "trading.RiskLimit"),
-        ("Events", "history", "trading.Event"),
-        ("Equity points", "show_chart", "trading.EquityPoint"),
-    ],
-    "Markets": [
-        ("Symbols", "currency_exchange", "trading.Symbol"),
-        ("Live candles", "candlestick_chart", "trading.Candle"),
-        ("History", "database", "trading.BarChunk"),
-        ("Imports", "upload_file", "trading.HistoryImport"),
-        ("Simulated markets", "casino", "trading.SimulatedMarket"),
-    ],
-    "Notifications": [
-        ("Channels", "forward_to_inbox", "notifications.Channel"),
-        ("Rules", "rule", "notifications.Rule"),
-        ("Deliveries", "outbox", "notifications.Delivery"),
-    ],
-    "System": [
-        ("Connections", "key", "trading.Connection"),
-        ("Users", "person", "auth.User"),
-        ("Groups", "group", "auth.Group"),
-        ("Paper books", "menu_book", "trading.PaperBook"),
-        ("Queued tasks", "pending_actions", "django_q.OrmQ"),
-        ("Finished tasks", "task_alt", "django_q.Success"),
-        ("Failed tasks", "error", "django_q.Failure"),
-        ("Schedules", "schedule", "django_q.Schedule"),
-    ],
+    "Trading": {
+        "trading.Account": "account_balance",
+        "trading.Strategy": "function",
+        "trading.Deployment": "rocket_launch",
+        "trading.Position": "stacked_line_chart",
+        "trading.Order": "receipt_long",
+        "trading.Fill": "done_all",
+        "trading.StrategyRun": "psychology",
+    },
+    "Risk": {
+        "trading.RiskLimit": "shield",
+        "trading.Event": "history",
+        "trading.EquityPoint": "show_chart",
+    },
+    "Markets": {
+        "trading.Symbol": "currency_exchange",
+        "trading.Candle": "candlestick_chart",
+        "trading.BarChunk": "database",
+        "trading.HistoryImport": "upload_file",
+        "trading.SimulatedMarket": "casino",
+    },
+    "Notifications": {
+        "notifications.Channel": "forward_to_inbox",
+        "notifications.Rule": "rule",
+        "notifications.Delivery": "outbox",
+    },
+    "System": {
+        "trading.Connection": "key",
+        "auth.User": "person",
+        "auth.Group": "group",
+        "trading.PaperBook": "menu_book",
+        "django_q.OrmQ": "pending_actions",
+        "django_q.Success": "task_alt",
+        "django_q.Failure": "error",
+        "django_q.Schedule": "schedule",
+    },
 }
-"""Group -> (title, Material Symbol, model); the names are the ones of the model pages."""
+"""Group -> model -> its icon, a name of Material Symbols."""
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
@@ -57,17 +59,18 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     }
     home = {"title": "Overview", "icon": "home", "link": reverse("admin:index")}
     groups: list[dict[str, Any]] = [{"items": [live, home]}]
-    for title, pages in GROUPS.items():
-        items = [_item(*page) for page in pages if _may_view(request, page[2])]
+    for title, icons in GROUPS.items():
+        pages = [(apps.get_model(label), icon) for label, icon in icons.items()]
+        items = [_item(model, icon) for model, icon in pages if _may_view(request, model)]
         groups.append({"title": title, "collapsible": title == "System", "items": items})
     return groups
 
 
-def _item(title: str, icon: str, label: str) -> dict[str, Any]:
-    meta = apps.get_model(label)._meta
+def _item(model: type[Model], icon: str) -> dict[str, Any]:
+    meta = model._meta
     link = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
-    return {"title": title, "icon": icon, "link": link}
+    return {"title": capfirst(meta.verbose_name_plural), "icon": icon, "link": link}
 
 
-def _may_view(request: HttpRequest, label: str) -> bool:
-    return admin.site.get_model_admin(apps.get_model(label)).has_view_permission(request)
+def _may_view(request: HttpRequest, model: type[Model]) -> bool:
+    return admin.site.get_model_admin(model).has_view_permission(request)

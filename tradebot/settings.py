@@ -107,9 +107,11 @@ MIDDLEWARE = [
 ROOT_URLCONF = "tradebot.urls"
 ASGI_APPLICATION = "tradebot.asgi.application"
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "dashboard:index"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"
+FORMAT_MODULE_PATH = "tradebot.formats"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -258,6 +260,13 @@ UNFOLD = {
     "SITE_URL": "/dashboard/",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda request: static("trading/favicon.svg"),
+        }
+    ],
     "STYLES": [lambda request: static("trading/admin.css")],
     "SIDEBAR": {"show_search": True, "navigation": "tradebot.navigation.sidebar"},
     "COLORS": {

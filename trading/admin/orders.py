@@ -1,0 +1,134 @@
+"""Orders, fills and positions: the engine's, to look at only."""
+
+from django.contrib import admin
+
+from trading.admin.base import JournalAdmin, display, plain, price
+from trading.models import Fill, Order, Position
+
+SIDE_LABELS = {1: "success", -1: "danger"}
+STATUS_LABELS = {
+    "APPROVED": "info",
+    "SENDING": "info",
+    "ACCEPTED": "info",
+    "FILLED": "success",
+    "REJECTED": "danger",
+    "EXPIRED": "warning",
+    "UNKNOWN": "danger",
+}
+
+
+@admin.register(Order)
+class OrderAdmin(JournalAdmin[Order]):
+    list_display = [
+        "created_at",
+        "symbol",
+        "purpose",
+        "side_label",
+        plain("lots"),
+        price("filled_price"),
+        "status_label",
+        "code",
+        "account",
+    ]
+    list_filter = ["status", "purpose", "account", "symbol", "created_at"]
+    list_select_related = ["account", "symbol"]
+    search_fields = ["client_id__exact", "decision_key__exact", "broker_order_id__exact"]
+    search_help_text = "A client id, decision key or order id of the broker, whole"
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    ("account", "deployment"),
+                    ("purpose", "kind"),
+                    ("symbol", "side", "lots"),
+                    ("price", "stop", "take"),
+                ]
+            },
+        ),
+        (
+            "Result",
+            {
+                "fields": [
+                    ("status", "code"),
+                    "message",
+                    ("filled_lots", "filled_price"),
+                    ("broker_order_id", "position_id"),
+                ]
+            },
+        ),
+        (
+            "Trace",
+            {
+                "fields": [
+                    "run",
+                    ("client_id", "decision_key"),
+                    ("created_at", "sent_at"),
+                    ("finished_at", "expires_at"),
+                ]
+            },
+        ),
+    ]
+
+    @display(description="side", label=SIDE_LABELS)
+    def side_label(self, order: Order) -> tuple[int, str]:
+        return order.side, order.get_side_display()
+
+    @display(description="status", label=STATUS_LABELS)
+    def status_label(self, order: Order) -> tuple[str, str]:
+        return order.status, order.get_status_display()
+
+
+@admin.register(Position)
+class PositionAdmin(JournalAdmin[Position]):
+    list_display = [
+        "opened_at",
+        "symbol",
+        "side_label",
+        plain("lots"),
+        price("entry_price"),
+        price("exit_price"),
+        "profit",
+        "exit_reason",
+        "closed_at",
+        "account",
+    ]
+    list_filter = [
+        ("closed_at", admin.EmptyFieldListFilter),
+        "side",
+        "exit_reason",
+        "account",
+        "symbol",
+    ]
+    list_select_related = ["account", "symbol"]
+    search_fields = ["broker_id__exact"]
+    search_help_text = "A position id of the broker, whole"
+
+    @display(description="side", label=SIDE_LABELS)
+    def side_label(self, position: Position) -> tuple[int, str]:
+        return position.side, position.get_side_display()
+
+
+@admin.register(Fill)
+class FillAdmin(JournalAdmin[Fill]):
+    list_display = [
+        "at",
+        "symbol",
+        "side_label",
+        "opens",
+        plain("lots"),
+        price("price"),
+        "profit",
+        "commission",
+        "swap",
+        "reason",
+        "account",
+    ]
+    list_filter = ["opens", "reason", "account", "symbol", "recorded_at"]
+    list_select_related = ["account", "symbol"]
+    search_fields = ["deal_id__exact"]
+    search_help_text = "A deal id of the broker, whole"
+
+    @display(description="side", label=SIDE_LABELS)
+    def side_label(self, fill: Fill) -> tuple[int, str]:
+        return fill.side, fill.get_side_display()

@@ -1,0 +1,210 @@
+"""Strategies, their deployments, and every decision they made."""
+
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from trading.admin.base import JournalAdmin, ModelAdmin, display
+from trading.engine.strategies import REGISTRY, build, params_from
+from trading.engine.types import EngineError
+from trading.models import Account, Deployment, Strategy, StrategyRun, Symbol
+from trading.services.strategies import deployment_pause, deployment_resume
+
+RUN_LABELS = {
+    "QUEUED": "info",
+    "CLAIMED": "info",
+    "DONE": "success",
+    "EXPIRED": "warning",
+    "FAILED": "danger",
+}
+OUTCOME_LABELS = {"ENTRY": "success", "EXIT": "info", "DENIED": "warning"}
+
+
+WHAT_TRADES = ("account", "strategy", ("symbol", "timeframe"), "risk_percent")
+
+
+class StrategyForm(forms.ModelForm[Strategy]):
+    """A kind of the registry with parameters that it accepts."""
+
+    kind = forms.ChoiceField(
+        choices=lambda: [(kind, f"{s.label} ({kind})") for kind, s in REGISTRY.items()],
+        widget=UnfoldAdminSelectWidget,
+    )
+
+    class Meta:
+        model = Strategy
+        fields = ["name", "kind", "params", "description"]
+        help_texts = {
+            "params": "A JSON object; what is left out has its default. A change holds from the"
+            " next closed bar of every deployment of this strategy"
+        }
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if "kind" in data and "params" in data:
+            try:
+                params_from(data["kind"], _mapping(data["params"]))
+            except EngineError as e:
+                self.add_error("params", str(e))
+        return data
+
+
+@admin.register(Strategy)
+class StrategyAdmin(ModelAdmin[Strategy]):
+    form = StrategyForm
+    list_display = ["name", "kind", "description", "created_at"]
+    list_filter = ["kind"]
+    search_fields = ["name"]
+    ordering = ["name"]
+    readonly_fields = ["catalogue"]
+    fieldsets = [
+        (None, {"fields": ["name", "kind", "params", "description"]}),
+        ("Parameters of each kind", {"fields": ["catalogue"], "classes": ["collapse"]}),
+    ]
+
+    @display(description="")
+    def catalogue(self, strategy: Strategy | None) -> SafeString:
+        rows = format_html_join("", "<tr>" + "<td>{}</td>" * 5 + "</tr>", _parameters())
+        heads = "<th>Kind</th><th>Parameter</th><th>Default</th><th>Range</th><th>Meaning</th>"
+        return format_html(
+            '<table class="tb-parameters"><thead><tr>' + heads + "</tr></thead>{}</table>", rows
+        )
+
+
+class DeploymentForm(forms.ModelForm[Deployment]):
+    """A strategy that can be built, on a symbol of the prices its account trades at."""
+
+    class Meta:
+        model = Deployment
+        fields = ["account", "strategy", "symbol", "timeframe", "risk_percent"]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        self._check_symbol(data.get("account"), data.get("symbol"))
+        self._check_strategy(data.get("strategy"))
+        return data
+
+    def _check_symbol(self, account: Account | None, symbol: Symbol | None) -> None:
+        if account is not None and symbol is not None and account.source != symbol.source:
+            message = (
+                f"Expected a symbol of {account.source!r}, where {account} trades, was {symbol}"
+            )
+            self.add_error("symbol", message)
+
+    def _check_strategy(self, strategy: Strategy | None) -> None:
+        if strategy is None:
+            return
+        try:
+            build(strategy.kind, strategy.params)
+        except EngineError as e:
+            self.add_error("strategy", f"Its parameters do not fit: {e}")
+
+
+@admin.register(Deployment)
+class DeploymentAdmin(ModelAdmin[Deployment]):
+    form = DeploymentForm
+    list_display = ["__str__", "account", "state_label", "risk_percent", "created_at"]
+    list_filter = ["state", "account", "timeframe", "strategy"]
+    list_select_related = ["account", "strategy", "symbol"]
+    search_fields = ["strategy__name", "symbol__name", "account__name"]
+    autocomplete_fields = ["account", "strategy", "symbol"]
+    readonly_fields = ["state", "magic", "created_at"]
+    ordering = ["account__name", "strategy__name", "id"]
+    actions = ["pause", "resume"]
+    fieldsets = [
+        (None, {"fields": WHAT_TRADES}),
+        (
+            "State",
+            {
+                "fields": [("state", "magic", "created_at")],
+                "description": "Pause and resume are actions of the list. A paused deployment"
+                " makes no entries; its positions keep their stops.",
+            },
+        ),
+    ]
+    add_fieldsets = [
+        (
+            None,
+            {
+                "fields": WHAT_TRADES,
+                "description": "A new deployment is paused: resume it from the list.",
+            },
+        ),
+    ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Deployment | None = None) -> list[str]:
+        """Its orders and decisions hang on what it is: only the risk may change."""
+        fixed = ["account", "strategy", "symbol", "timeframe"] if obj is not None else []
+        return ["state", "magic", "created_at", *fixed]
+
+    @display(description="state", ordering="state", label={"RUNNING": "success"})
+    def state_label(self, deployment: Deployment) -> tuple[str, str]:
+        return deployment.state, deployment.get_state_display()
+
+    @display(description="magic number")
+    def magic(self, deployment: Deployment) -> int | None:
+        return deployment.pk
+
+    @admin.action(description="Pause: no new entries", permissions=["change"])
+    def pause(self, request: HttpRequest, queryset: QuerySet[Deployment]) -> None:
+        assert isinstance(request.user, User)
+        paused = sum(deployment_pause(deployment=d, actor=request.user) for d in _whole(queryset))
+        self.message_user(request, f"{paused} paused; open positions keep their stops")
+
+    @admin.action(description="Resume from the next bar", permissions=["change"])
+    def resume(self, request: HttpRequest, queryset: QuerySet[Deployment]) -> None:
+        assert isinstance(request.user, User)
+        resumed = sum(deployment_resume(deployment=d, actor=request.user) for d in _whole(queryset))
+        self.message_user(request, f"{resumed} resumed; asked again from the next closed bar on")
+
+
+@admin.register(StrategyRun)
+class StrategyRunAdmin(JournalAdmin[StrategyRun]):
+    list_display = [
+        "bar_open",
+        "deployment",
+        "outcome_label",
+        "code",
+        "message",
+        "state_label",
+        "finished_at",
+    ]
+    list_filter = ["state", "outcome", "deployment", "queued_at"]
+    list_select_related = ["deployment__strategy", "deployment__symbol"]
+    search_fields = ["code__exact"]
+    search_help_text = "A reason code, whole, for example MAX_SPREAD"
+
+    @display(description="outcome", label=OUTCOME_LABELS)
+    def outcome_label(self, run: StrategyRun) -> str:
+        return run.outcome
+
+    @display(description="state", label=RUN_LABELS)
+    def state_label(self, run: StrategyRun) -> tuple[str, str]:
+        return run.state, run.get_state_display()
+
+
+def _whole(queryset: QuerySet[Deployment]) -> QuerySet[Deployment]:
+    return queryset.select_related("account", "strategy", "symbol")
+
+
+def _mapping(params: object) -> dict[str, object]:
+    if not isinstance(params, dict):
+        raise ValidationError({"params": f"Expected a JSON object, was {params!r}"})
+    return params
+
+
+def _parameters() -> Iterable[tuple[str, str, object, str, str]]:
+    for kind, strategy in REGISTRY.items():
+        for f in fields(strategy.params_type):
+            span = f"{f.metadata['low']} to {f.metadata['high']}"
+            yield kind, f.name, f.default, span, f.metadata["help"]
