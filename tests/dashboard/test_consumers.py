@@ -90,7 +90,14 @@ async def make_events(count: int) -> list[int]:
 
 def market_frame(number: int) -> MarketFrame:
     quote = broadcast.QuotePayload(symbol="EURUSD", time=number, bid="1.1", ask="1.2")
-    return {"type": "market", "quotes": [quote], "candles": [], "accounts": [], "positions": []}
+    return {
+        "type": "market",
+        "quotes": [quote],
+        "candles": [],
+        "accounts": [],
+        "positions": [],
+        "deployments": [],
+    }
 
 
 def market_storm(count: int) -> None:

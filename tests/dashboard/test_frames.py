@@ -22,6 +22,7 @@ def frame(
         "candles": list(candles),
         "accounts": [cast(AccountPayload, {"id": account})],
         "positions": [cast(PositionPayload, {"id": i}) for i in range(positions)],
+        "deployments": [],
     }
 
 

@@ -43,9 +43,9 @@ def has_news(frame: EventsFrame) -> bool:
 def market_merged(waiting: MarketFrame | None, newer: MarketFrame) -> MarketFrame:
     """The frame that says what both said, so that the one that waits can be dropped.
 
-    The newer word on a quote, account or candle stands; positions are a whole list and are
-    replaced. Of each chart the two newest candles stay: a bar's final word must not be lost when
-    the next bar opens while a frame waits, and nothing may pile up.
+    The newer word on a quote, account or candle stands; positions and deployments are whole lists
+    and are replaced. Of each chart the two newest candles stay: a bar's final word must not be
+    lost when the next bar opens while a frame waits, and nothing may pile up.
     """
     if waiting is None:
         return newer
@@ -55,6 +55,7 @@ def market_merged(waiting: MarketFrame | None, newer: MarketFrame) -> MarketFram
         "candles": _two_newest([*waiting["candles"], *newer["candles"]]),
         "accounts": _newest([*waiting["accounts"], *newer["accounts"]], "id"),
         "positions": newer["positions"],
+        "deployments": newer["deployments"],
     }
 
 
