@@ -87,10 +87,10 @@ def decide(plan: Plan, bars: Bars, market: Market, account: AccountState) -> Dec
 
 
 def newest(signals: Signals) -> Row:
-    """The last row with the side before it."""
+    """The last row with the side before it, flat where there is none."""
     return Row(
         side=int(signals.side[-1]),
-        before=int(signals.side[-2]),
+        before=int(signals.side[-2]) if len(signals) > 1 else 0,
         stop=float(signals.stop[-1]),
         take=float(signals.take[-1]),
         entry=float(signals.entry[-1]),

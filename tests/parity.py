@@ -1,0 +1,376 @@
+"""Two ways through the same market: the simulator over its bars, and the live way tick by tick.
+
+`simulated` hands a strategy's signals over all bars to the compiled simulator. `lived` builds the
+bars from the ticks, asks `decide` at every bar close with the account as the book reports it,
+sends what it answers to the book at the first tick of the next bar and lets the book judge every
+tick. Both come back as `Story`, in the same units, ready to be compared.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import pairwise
+from typing import ClassVar
+
+import numpy as np
+
+from trading.engine import fills, money, simulator, tape
+from trading.engine.bars import Bar, BarBuilder, bars_of
+from trading.engine.book import Book, Listing
+from trading.engine.book_state import BookState, OpenPosition, Ticket
+from trading.engine.decide import Plan, decide
+from trading.engine.risk import Limits
+from trading.engine.strategies.base import Params, Strategy
+from trading.engine.types import (
+    TIMEFRAMES,
+    Bars,
+    Costs,
+    Denied,
+    ExitReason,
+    Fill,
+    FloatArray,
+    Instrument,
+    Market,
+    OrderIntent,
+    OrderKind,
+    Quote,
+    Signals,
+)
+
+ADVERSE = (ExitReason.STOP, ExitReason.STOP_OUT)
+
+
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """A bar in ticks; `rest` are the bids after the open when the path is fixed."""
+
+    time: int
+    open: int
+    high: int
+    low: int
+    close: int
+    spread: int
+    rest: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """An account and a symbol; `rates` are quotes of the converting pair, one per bar, if any."""
+
+    instrument: Instrument
+    timeframe: str
+    costs: Costs = Costs()
+    limits: Limits = Limits()
+    currency: str = "USD"
+    leverage: int = 30
+    balance: Decimal = Decimal(10000)
+    risk_percent: Decimal = Decimal(1)
+    rates: tuple[Quote, ...] = ()
+    first_tick: float = 0.0
+    """Seconds from a bar's open time to its first tick."""
+
+    @property
+    def seconds(self) -> int:
+        return TIMEFRAMES[self.timeframe]
+
+    def quotes(self, row: int) -> dict[str, Quote]:
+        """The converting quote of a bar."""
+        return {self.rates[row].symbol: self.rates[row]} if self.rates else {}
+
+    def conversion(self, row: int) -> float:
+        quotes = self.quotes(row)
+        return float(money.conversion_for(self.instrument, self.currency, quotes).rate)
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One trade: open times of its bars, ticks, steps, money to the cent."""
+
+    entered: int
+    left: int
+    side: int
+    steps: int
+    entry: int
+    exit: int
+    reason: ExitReason
+    profit: Decimal
+    commission: Decimal
+    swap: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A position that is open when the bars end."""
+
+    entered: int
+    side: int
+    steps: int
+    entry: int
+    stop: int
+    swap: Decimal
+
+
+@dataclass(slots=True)
+class Story:
+    """All that happened; `equity` is marked at each close."""
+
+    trades: list[Trade] = field(default_factory=list)
+    holding: Holding | None = None
+    balance: Decimal = Decimal(0)
+    denials: Counter[str] = field(default_factory=Counter)
+    equity: list[Decimal] = field(default_factory=list)
+    ambiguous: list[int] = field(default_factory=list)
+    """Open times of the bars whose OHLC tells another story than their ticks (lived only)."""
+
+
+class Scripted(Strategy):
+    """Signals written down beforehand, one row per bar, found by the bar's time."""
+
+    kind: ClassVar[str] = "scripted"
+    label: ClassVar[str] = "Scripted"
+    params_type: ClassVar[type[Params]] = Params
+
+    def __init__(self, time: Sequence[int], rows: Signals) -> None:
+        self.time, self.rows = np.asarray(time), rows
+
+    @property
+    def warmup(self) -> int:
+        return 0
+
+    def signals(self, bars: Bars) -> Signals:
+        at = np.searchsorted(self.time, bars.time)
+        rows = self.rows
+        return Signals(rows.side[at], rows.stop[at], rows.take[at], rows.entry[at], rows.score[at])
+
+
+def bars_from_candles(candles: Sequence[Candle], tick_size: Decimal) -> Bars:
+    """The candles as the engine's bars, in prices; volumes are ones."""
+
+    def column(name: str) -> FloatArray:
+        return np.array([float(getattr(c, name) * tick_size) for c in candles])
+
+    open_, high, low, close = (column(name) for name in ("open", "high", "low", "close"))
+    time = np.array([c.time for c in candles], np.int64)
+    return Bars(time, open_, high, low, close, np.ones(len(candles)), column("spread"))
+
+
+def simulated(scene: Scene, strategy: Strategy, bars: Bars) -> Story:
+    """The backtest's way."""
+    instrument = scene.instrument
+    conversion = money.conversion_for(instrument, scene.currency, scene.quotes(0))
+    rate = np.array([scene.conversion(row) for row in range(len(bars))])
+    output = simulator.simulate(
+        tape.tape_of(bars, strategy.signals(bars), rate),
+        fills.contract_of(instrument, scene.costs, conversion, scene.leverage),
+        tape.rules_of(instrument, scene.limits, scene.balance, scene.risk_percent),
+        tape.calendar_of(bars.time, instrument.triple_swap_weekday),
+    )
+    return _told(output, bars)
+
+
+def _told(output: tape.Output, bars: Bars) -> Story:
+    cents = money.money_from_float
+    story = Story(equity=[cents(value) for value in output.equity.tolist()])
+    story.balance = story.equity[-1]
+    story.denials = Counter(
+        {code: int(n) for code, n in zip(tape.DENIAL_CODES, output.denials, strict=True) if n}
+    )
+    for ints, floats in zip(output.ints.tolist(), output.floats.tolist(), strict=True):
+        first, last, side, steps, entry, exit_, stop, code = ints
+        profit, commission, swap = (cents(amount) for amount in floats[:3])
+        entered, left = int(bars.time[first]), int(bars.time[last])
+        reason = tape.EXIT_REASONS[code]
+        if reason is ExitReason.END:
+            story.holding = Holding(entered, side, steps, entry, stop, swap)
+            story.balance -= profit + swap - commission / 2
+            continue
+        story.trades.append(
+            Trade(entered, left, side, steps, entry, exit_, reason, profit, commission, swap)
+        )
+    return story
+
+
+Path = Callable[[Candle, Book], Iterable[int]]
+
+
+def fixed_path(candle: Candle, book: Book) -> Iterable[int]:
+    """The bids after the open as they were written down."""
+    return candle.rest
+
+
+def worst_path(candle: Candle, book: Book) -> Iterable[int]:
+    """Tick by tick through open, high, low and close in the order that is worst for the book.
+
+    That is the order the simulator assumes: the adverse extreme first, after the entry.
+    """
+    turns = [candle.open, *_turns(candle, book), candle.close]
+    for start, end in pairwise(turns):
+        way = 1 if end > start else -1
+        yield from range(start + way, end + way, way)
+
+
+def _turns(candle: Candle, book: Book) -> tuple[int, ...]:
+    state = book.state
+    side = state.positions[0].side if state.positions else 0
+    favourable, adverse = (candle.high, candle.low) if side > 0 else (candle.low, candle.high)
+    if side:
+        return adverse, favourable
+    if not state.pending:
+        return candle.high, candle.low
+    (ticket,) = state.pending
+    assert ticket.price is not None
+    favourable, adverse = candle.high, candle.low
+    if ticket.side < 0:
+        favourable, adverse = candle.low, candle.high
+    if ticket.kind is OrderKind.LIMIT:
+        return favourable, adverse
+    tick = book.listings[ticket.symbol].instrument.tick_size
+    shift = candle.spread if ticket.side > 0 else 0
+    level = money.price_to_ticks(ticket.price, tick) - shift
+    reached = level <= candle.high if ticket.side > 0 else level >= candle.low
+    return (level, adverse, favourable) if reached else (favourable, adverse)
+
+
+def lived(
+    scene: Scene, strategy: Strategy, candles: Sequence[Candle], path: Path = fixed_path
+) -> Story:
+    """The live way."""
+    life = _Life(scene, strategy)
+    for row, candle in enumerate(candles):
+        life.bar(row, candle, path)
+    story = life.story
+    story.balance = money.money_from_float(life.book.state.balance)
+    for position in life.book.state.positions:
+        story.holding = life.holding(position)
+    return story
+
+
+class _Life:
+    """A deployment on a book, fed with ticks."""
+
+    def __init__(self, scene: Scene, strategy: Strategy) -> None:
+        self.scene = scene
+        self.plan = Plan(strategy, scene.instrument.symbol, scene.risk_percent, scene.limits)
+        listings = {scene.instrument.symbol: Listing(scene.instrument, scene.costs)}
+        self.book = Book.opening(scene.balance, listings, scene.currency, scene.leverage)
+        self.builder = BarBuilder(scene.timeframe)
+        self.closed: list[Bar] = []
+        self.story = Story()
+        self.seen: list[Fill] = []
+        self.entries: dict[str, tuple[int, Fill]] = {}
+        self.time = 0
+        self.kinds: dict[str, OrderKind] = {}
+        self.born: BookState | None = None
+
+    def bar(self, row: int, candle: Candle, path: Path) -> None:
+        """All ticks of one bar, and the decision about the bar before at its first."""
+        self.time, self.born = candle.time, None
+        self.book.quotes.update(self.scene.quotes(row))
+        quote = self._quote(candle, candle.open, self.scene.first_tick)
+        known = len(self.seen)
+        self._note(self.book.on_quote(quote))
+        if (bar := self._build(quote)) is not None:
+            self.closed.append(bar)
+            self._decide(row, quote)
+        self._remember()
+        ticks = list(path(candle, self.book))
+        pause = (self.scene.seconds - self.scene.first_tick) / (len(ticks) + 1)
+        for k, bid in enumerate(ticks, 1):
+            quote = self._quote(candle, bid, self.scene.first_tick + k * pause)
+            self._build(quote)
+            self._note(self.book.on_quote(quote))
+            self._remember()
+        self.story.equity.append(self.book.account().equity)
+        if self._is_ambiguous(candle, self.seen[known:]):
+            self.story.ambiguous.append(candle.time)
+
+    def holding(self, position: OpenPosition) -> Holding:
+        entered, _ = self.entries[position.id]
+        p, swap = position, money.money_from_float(position.swap)
+        return Holding(entered, p.side, p.steps, p.entry, p.stop, swap)
+
+    def _quote(self, candle: Candle, bid: int, after: float) -> Quote:
+        instrument = self.scene.instrument
+        at = datetime.fromtimestamp(candle.time + after, UTC)
+        tick = instrument.tick_size
+        return Quote(instrument.symbol, at, bid * tick, (bid + candle.spread) * tick)
+
+    def _build(self, quote: Quote) -> Bar | None:
+        return self.builder.add(quote.time.timestamp(), float(quote.bid), float(quote.spread))
+
+    def _decide(self, row: int, quote: Quote) -> None:
+        scene = self.scene
+        conversion = money.conversion_for(scene.instrument, scene.currency, scene.quotes(row))
+        market = Market(scene.instrument, quote, conversion, scene.costs)
+        bars = bars_of(self.closed[-self.plan.window :])
+        decision = decide(self.plan, bars, market, self.book.account())
+        for position in decision.closes:
+            self._note(self.book.close(position.id))
+        if isinstance(decision.entry, Denied):
+            self.story.denials[decision.entry.code] += 1
+        elif isinstance(decision.entry, OrderIntent):
+            self._send(decision.entry)
+
+    def _send(self, intent: OrderIntent) -> None:
+        expires = datetime.fromtimestamp(self.time + self.scene.seconds, UTC)
+        levels = (intent.kind, intent.price, intent.stop, intent.take)
+        name, lots = f"bar-{self.time}", intent.lots
+        self.kinds[name] = intent.kind
+        ticket = Ticket(name, intent.symbol, intent.side, lots, *levels, expires_at=expires)
+        self._note(self.book.submit(ticket)[1])
+
+    def _note(self, filled: Sequence[Fill]) -> None:
+        for fill in filled:
+            self.seen.append(fill)
+            if fill.opens:
+                self.entries[fill.position_id] = (self.time, fill)
+            else:
+                self.story.trades.append(self._trade(fill))
+
+    def _trade(self, out: Fill) -> Trade:
+        entered, into = self.entries[out.position_id]
+        instrument = self.scene.instrument
+        assert out.reason is not None
+        return Trade(
+            entered=entered,
+            left=self.time,
+            side=out.side,
+            steps=money.lots_to_steps(out.lots, instrument.volume_step),
+            entry=money.price_to_ticks(into.price, instrument.tick_size),
+            exit=money.price_to_ticks(out.price, instrument.tick_size),
+            reason=out.reason,
+            profit=out.profit,
+            commission=into.commission + out.commission,
+            swap=out.swap,
+        )
+
+    def _remember(self) -> None:
+        """The state in which a position first exists in this bar, to ask what the bar implies."""
+        if self.born is None and self.book.state.positions:
+            self.born = BookState.from_json(self.book.state.to_json())
+
+    def _is_ambiguous(self, candle: Candle, filled: Sequence[Fill]) -> bool:
+        """Whether the bar's range lets the simulator assume what the ticks did not do."""
+        if self.born is None:
+            return False
+        (position,) = self.born.positions
+        mine = [f for f in filled if f.position_id == position.id]
+        left = next((f.reason for f in mine if not f.opens), None)
+        if self._asked(candle, candle.low if position.side > 0 else candle.high) in ADVERSE:
+            return left not in ADVERSE
+        is_limit = any(f.opens and self.kinds[f.client_id] is OrderKind.LIMIT for f in mine)
+        late = self._asked(candle, candle.close) is not ExitReason.TAKE
+        return left is ExitReason.TAKE and is_limit and late
+
+    def _asked(self, candle: Candle, bid: int) -> ExitReason | None:
+        """What the book would have done at `bid`, had it come first."""
+        assert self.born is not None
+        state = BookState.from_json(self.born.to_json())
+        twin = Book(state, self.book.listings, self.scene.currency, self.scene.leverage)
+        twin.quotes.update(self.book.quotes)
+        last = self._quote(candle, bid, self.scene.seconds - 0.001)
+        return next((f.reason for f in twin.on_quote(last)), None)
