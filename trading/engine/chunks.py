@@ -95,15 +95,17 @@ def bars_digest(bars: Bars) -> str:
 
 def decimals_of(values: FloatArray) -> int | None:
     """The fewest decimals that write every value exactly; None when eight do not."""
-    if not np.isfinite(values).all():
+    if not np.isfinite(values).all() or np.abs(values).max(initial=0.0) >= _EXACT:
         return None
-    for decimals in range(MAX_DECIMALS + 1):
-        scaled = np.rint(values * 10.0**decimals)
-        if np.abs(scaled).max(initial=0.0) >= _EXACT:
-            return None
-        if np.array_equal(scaled / 10.0**decimals, values):
-            return decimals
-    return None
+    some = values[:: max(1, len(values) // 1000)]  # refutes most candidates at once
+    exact = (d for d in range(MAX_DECIMALS + 1) if _exact(some, d) and _exact(values, d))
+    return next(exact, None)
+
+
+def _exact(values: FloatArray, decimals: int) -> bool:
+    scaled = np.rint(values * 10.0**decimals)
+    small = bool(np.abs(scaled).max(initial=0.0) < _EXACT)
+    return small and np.array_equal(scaled / 10.0**decimals, values)
 
 
 def _ticks(values: FloatArray, decimals: int) -> IntArray:
