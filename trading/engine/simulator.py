@@ -19,6 +19,7 @@ from numba import njit
 
 from trading.engine import fills
 from trading.engine.fills import Contract
+from trading.engine.quiet import count_entries, ride, wait
 from trading.engine.tape import (
     DAILY_LOSS,
     DENIAL_CODES,
@@ -32,6 +33,7 @@ from trading.engine.tape import (
     STOP_OUT,
     STOP_REQUIRED,
     TAKE,
+    TRADE,
     VOLUME_BELOW_MIN,
     Bar,
     Calendar,
@@ -40,68 +42,81 @@ from trading.engine.tape import (
     Rules,
     State,
     Tape,
+    Trade,
     Verdict,
+    Wish,
 )
-from trading.engine.types import SideArray
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def simulate(tape: Tape, contract: Contract, rules: Rules, calendar: Calendar) -> Output:
     """Run the tape once; see the module for the rules and `Output` for what comes back."""
-    n = len(tape.time)
-    capacity = _fresh_signals(tape.side)
-    ints, floats = np.zeros((capacity, 8), np.int64), np.zeros((capacity, 6), np.float64)
-    out = Output(ints, floats, np.empty(n), np.zeros(len(DENIAL_CODES), np.int64))
-    s = np.zeros(1, STATE)[0]
-    s.balance = s.day_start = rules.balance
-    _run(s, tape, contract, rules, calendar, out)
-    return Output(ints[: s.trades], floats[: s.trades], out.equity, out.denials)
+    states = np.zeros(1, STATE)  # held by a name: a record does not keep its memory alive
+    states[0].balance = states[0].day_start = rules.balance
+    trades = np.empty(count_entries(tape.side) + 1, TRADE)
+    equity, denials = np.empty(len(tape.time)), np.zeros(len(DENIAL_CODES), np.int64)
+    _run(states[0], tape, contract, rules, calendar, Output(trades, equity, denials))
+    return Output(trades[: states[0].trades], equity, denials)
 
 
 @njit(cache=True)
 def _run(
     s: State, tape: Tape, contract: Contract, rules: Rules, calendar: Calendar, out: Output
 ) -> None:
-    """The loop. Arrays are local names here: a tuple of them is too dear to pass at every bar."""
-    time, side, rate, equity = tape.time, tape.side, tape.rate, out.equity
-    opens, highs, lows, closes, spreads = tape.open, tape.high, tape.low, tape.close, tape.spread
-    nights, scale = calendar.time, 1.0 / contract.tick_size
-    last, night, wanted, before = len(time) - 1, 0, 0, 0
-    for t in range(last + 1):
-        bar = Bar(
-            t,
-            int(opens[t] * scale + 0.5),
-            int(highs[t] * scale + 0.5),
-            int(lows[t] * scale + 0.5),
-            int(closes[t] * scale + 0.5),
-            int(spreads[t] * scale + 0.5),
-            rate[t] if len(rate) > 1 else rate[0],
-        )
+    """The loop: `wait` and `ride` pass over the bars in which the rules let nothing happen.
+
+    Records and scalars are handed on, not arrays: those are too dear at every bar.
+    """
+    time, side, nights = tape.time, tape.side, calendar.time
+    last, night, t = len(time) - 1, 0, 0
+    while t <= last:
+        due = nights[night] if night < len(nights) else FAR
+        if s.side == 0:
+            t = wait(s, t, due, tape, out.equity)
+        else:
+            t = ride(s, t, due, contract, tape, out.equity)
+        if t > last:
+            break
+        bar, wish = _bar_at(tape, t, 1.0 / contract.tick_size), _wish_before(tape, t)
+        is_fresh = wish.side != 0 and (t == 1 or wish.side != side[t - 2])
         while night < len(nights) and nights[night] <= time[t]:
             _roll_over(s, bar, contract, calendar.nights[night])
             night += 1
         if s.side != 0:
-            _leave(s, bar, _judge_open(s, bar, contract, wanted), contract, out)
-        if s.side == 0 and wanted != 0 and wanted != before:
-            _follow_signal(s, bar, tape, contract, rules, out)
+            verdict = _judge_open(s, bar, contract, wish.side)
+            _leave(s, bar, verdict, contract, out.trades[s.trades])
+        if s.side == 0 and is_fresh:
+            denial = _follow_signal(s, bar, wish, contract, rules, out.trades[s.trades])
+            if denial != NONE:
+                out.denials[denial] += 1
         elif s.side != 0:
-            _leave(s, bar, _judge_bar(s, bar, contract), contract, out)
+            _leave(s, bar, _judge_bar(s, bar, contract), contract, out.trades[s.trades])
         if t == last and s.side != 0:
-            _leave(s, bar, _judge_end(s, bar, contract), contract, out)
-        equity[t] = _equity(s, bar, bar.close, contract)
-        before, wanted = wanted, int(side[t])
+            _leave(s, bar, _judge_end(s, bar, contract), contract, out.trades[s.trades])
+        out.equity[t] = _equity(s, bar, bar.close, contract)
+        t += 1
 
 
-@njit(cache=True)
-def _fresh_signals(side: SideArray) -> int:
-    """How many rows ask for an entry: no run can have more trades."""
-    count = 0
-    before = 0
-    for i in range(len(side)):
-        if side[i] != 0 and side[i] != before:
-            count += 1
-        before = side[i]
-    return count
+@njit(cache=True, inline="always")
+def _bar_at(tape: Tape, t: int, scale: float) -> Bar:
+    """Bar `t` in ticks."""
+    return Bar(
+        t,
+        int(tape.open[t] * scale + 0.5),
+        int(tape.high[t] * scale + 0.5),
+        int(tape.low[t] * scale + 0.5),
+        int(tape.close[t] * scale + 0.5),
+        int(tape.spread[t] * scale + 0.5),
+        tape.rate[t] if len(tape.rate) > 1 else tape.rate[0],
+    )
+
+
+@njit(cache=True, inline="always")
+def _wish_before(tape: Tape, t: int) -> Wish:
+    """What the close before bar `t` asked for."""
+    row = max(0, t - 1)
+    side = int(tape.side[row]) if t > 0 else 0
+    return Wish(side, tape.stop[row], tape.take[row], tape.entry[row])
 
 
 @njit(cache=True)
@@ -124,17 +139,15 @@ def _roll_over(s: State, bar: Bar, contract: Contract, nights: int) -> None:
 
 
 @njit(cache=True)
-def _exit(s: State, bar: Bar, price: int, reason: int, contract: Contract, out: Output) -> None:
-    """Close the position at `price`, book the money and write the trade."""
+def _exit(s: State, bar: Bar, verdict: Verdict, contract: Contract, row: Trade) -> None:
+    """Close the position, book the money and write the trade."""
+    price, reason = verdict.price, verdict.reason
     profit = fills.round_cents(fills.floating(contract, s.side, s.entry, price, s.steps, bar.rate))
     half = fills.half_commission(contract, s.steps)
-    k = s.trades
-    row = (s.bar, bar.row, s.side, s.steps, s.entry, price, s.stop, reason)
-    for column in range(8):
-        out.ints[k, column] = row[column]
-    money = (profit, 2.0 * half, s.swap, s.risk, float(s.worst), float(s.best))
-    for column in range(6):
-        out.floats[k, column] = money[column]
+    row.entry_bar, row.exit_bar, row.side, row.steps = s.bar, bar.row, s.side, s.steps
+    row.entry, row.exit, row.stop, row.reason = s.entry, price, s.stop, reason
+    row.profit, row.commission, row.swap, row.risk = profit, 2.0 * half, s.swap, s.risk
+    row.worst, row.best = float(s.worst), float(s.best)
     s.balance = fills.round_cents(s.balance + profit + s.swap - half)
     s.trades += 1
     s.side = 0
@@ -142,10 +155,10 @@ def _exit(s: State, bar: Bar, price: int, reason: int, contract: Contract, out: 
 
 
 @njit(cache=True)
-def _leave(s: State, bar: Bar, verdict: Verdict, contract: Contract, out: Output) -> None:
+def _leave(s: State, bar: Bar, verdict: Verdict, contract: Contract, row: Trade) -> None:
     """Close where the verdict says so."""
     if verdict.reason >= 0:
-        _exit(s, bar, verdict.price, verdict.reason, contract, out)
+        _exit(s, bar, verdict, contract, row)
 
 
 @njit(cache=True)
@@ -226,36 +239,34 @@ def _judge_inside(s: State, bar: Bar, contract: Contract, start: int, best: int)
 
 @njit(cache=True)
 def _follow_signal(
-    s: State, bar: Bar, tape: Tape, contract: Contract, rules: Rules, out: Output
-) -> None:
-    """What the close of the bar before asked for, done at this open."""
-    row = bar.row - 1
-    wanted = int(tape.side[row])
-    ask = bar.open + bar.spread
-    quote = ask if wanted > 0 else bar.open
-    level = tape.entry[row]
+    s: State, bar: Bar, wish: Wish, contract: Contract, rules: Rules, row: Trade
+) -> int:
+    """What the close of the bar before asked for, done at this open; the denial's code or NONE."""
+    quote = bar.open + bar.spread if wish.side > 0 else bar.open
     price = quote
-    if not np.isnan(level):
-        price = int(level / contract.tick_size + 0.5) if 0.0 < level < np.inf else 0
-    entry = _entry_wish(tape, contract, row, wanted, price)
-    steps = _allowed_steps(s, bar, entry, contract, rules, out)
-    if steps == 0:
-        return
+    if not np.isnan(wish.entry):
+        price = int(wish.entry / contract.tick_size + 0.5) if 0.0 < wish.entry < np.inf else 0
+    entry = _entry_of(wish, contract, price)
+    denial = _denial(s, bar, entry, rules)
+    steps = _allowed_steps(s, bar, entry, contract, rules) if denial == NONE else 0
+    if denial == NONE and steps < rules.min_steps:
+        denial = VOLUME_BELOW_MIN
+    if denial != NONE:
+        return denial
     if price == quote:
         _enter(s, bar, entry, steps, contract)
-        _leave(s, bar, _judge_bar(s, bar, contract), contract, out)
+        _leave(s, bar, _judge_bar(s, bar, contract), contract, row)
     else:
-        _pending(s, bar, (entry, steps, price, quote), contract, out)
+        _pending(s, bar, (entry, steps, price, quote), contract, row)
+    return NONE
 
 
 @njit(cache=True)
-def _entry_wish(tape: Tape, contract: Contract, row: int, side: int, price: int) -> Entry:
-    """Distances of the signal in whole ticks; the take may be none, a bad one is not."""
-    stop = _ticks_of(tape.stop[row], contract.tick_size)
-    take = _ticks_of(tape.take[row], contract.tick_size)
-    if np.isnan(tape.take[row]):
-        take = FAR
-    return Entry(side, price, price + side * contract.slippage, stop, take)
+def _entry_of(wish: Wish, contract: Contract, price: int) -> Entry:
+    """Distances of the wish in whole ticks; the take may be none, a bad one is not."""
+    stop = _ticks_of(wish.stop, contract.tick_size)
+    take = FAR if np.isnan(wish.take) else _ticks_of(wish.take, contract.tick_size)
+    return Entry(wish.side, price, price + wish.side * contract.slippage, stop, take)
 
 
 @njit(cache=True)
@@ -267,30 +278,27 @@ def _ticks_of(distance: float, tick_size: float) -> int:
 
 
 @njit(cache=True)
-def _allowed_steps(
-    s: State, bar: Bar, entry: Entry, contract: Contract, rules: Rules, out: Output
-) -> int:
-    """Steps the limits and the risk budget allow, 0 with a counted denial."""
+def _denial(s: State, bar: Bar, entry: Entry, rules: Rules) -> int:
+    """The first limit that forbids the entry, or NONE."""
     if bar.spread > rules.max_spread:
-        out.denials[SPREAD_TOO_WIDE] += 1
-        return 0
+        return SPREAD_TOO_WIDE
     if fills.is_below(s.balance, s.day_start, rules.daily_loss):
-        out.denials[DAILY_LOSS] += 1
-        return 0
+        return DAILY_LOSS
     if not _are_levels_allowed(bar, entry, rules):
-        out.denials[STOP_REQUIRED] += 1
-        return 0
+        return STOP_REQUIRED
+    return NONE
+
+
+@njit(cache=True)
+def _allowed_steps(s: State, bar: Bar, entry: Entry, contract: Contract, rules: Rules) -> int:
+    """Steps that risk budget, largest order and margin allow."""
     loss = fills.loss_per_step(contract, entry.side, entry.price, entry.stop_distance, bar.rate)
     margin = fills.margin_of(contract, 1, entry.price, bar.rate)
-    steps = min(
+    return min(
         fills.whole_steps(s.balance * rules.risk, loss),
         rules.max_steps,
         fills.whole_steps(s.balance * rules.margin_use, margin),
     )
-    if steps < rules.min_steps:
-        out.denials[VOLUME_BELOW_MIN] += 1
-        return 0
-    return steps
 
 
 @njit(cache=True)
@@ -325,7 +333,7 @@ def _pending(
     bar: Bar,
     order: tuple[Entry, int, int, int],
     contract: Contract,
-    out: Output,
+    row: Trade,
 ) -> None:
     """A stop or limit order that lives for this bar; a limit fills without slippage.
 
@@ -350,4 +358,4 @@ def _pending(
     best = bar.close
     if is_stop:
         best = bar.high if entry.side > 0 else bar.low
-    _leave(s, bar, _judge_inside(s, bar, contract, start, best), contract, out)
+    _leave(s, bar, _judge_inside(s, bar, contract, start, best), contract, row)

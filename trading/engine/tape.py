@@ -6,6 +6,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from trading.engine import risk
 from trading.engine.risk import Limits
@@ -76,17 +77,25 @@ class Calendar(NamedTuple):
     nights: IntArray
 
 
-class Output(NamedTuple):
-    """Trades by row and the equity by bar.
+class Trade(Protocol):
+    """One closed trade in ticks and steps; a record of `TRADE`."""
 
-    `ints` columns: entry bar, exit bar, side, steps, entry, exit, stop (ticks), reason;
-    `floats` columns: profit, commission, swap, risk money, worst and best closing price (ticks).
-    """
-
-    ints: IntArray
-    floats: FloatArray
-    equity: FloatArray
-    denials: IntArray
+    entry_bar: int
+    exit_bar: int
+    side: int
+    steps: int
+    entry: int
+    exit: int
+    stop: int
+    reason: int
+    profit: float
+    commission: float
+    swap: float
+    risk: float
+    """Loss the size was chosen for."""
+    worst: float
+    """Worst and best closing price seen."""
+    best: float
 
 
 class State(Protocol):
@@ -108,12 +117,41 @@ class State(Protocol):
     best: int
 
 
-STATE: Final = np.dtype(
-    [
-        (name, np.float64 if kind in ("float", float) else np.int64)
-        for name, kind in State.__annotations__.items()
-    ]
-)
+def _record_of(row: type) -> np.dtype[np.void]:
+    """The fields of a protocol as a record of 64-bit integers and floats."""
+    kinds = {"int": np.int64, "float": np.float64}
+    return np.dtype([(name, kinds[kind]) for name, kind in row.__annotations__.items()])
+
+
+TRADE: Final = _record_of(Trade)
+STATE: Final = _record_of(State)
+
+
+class Output(NamedTuple):
+    """Closed trades (records of `TRADE`), equity by bar and denials by code."""
+
+    trades: npt.NDArray[np.void]
+    equity: FloatArray
+    denials: IntArray
+
+    @property
+    def ints(self) -> IntArray:
+        """The first eight columns of `TRADE` as a matrix, for comparing whole rows."""
+        return self.trades.view(np.int64).reshape(-1, TRADE.itemsize // 8)[:, :8]
+
+    @property
+    def floats(self) -> FloatArray:
+        """The six money and price columns of `TRADE` as a matrix."""
+        return self.trades.view(np.float64).reshape(-1, TRADE.itemsize // 8)[:, 8:]
+
+
+class Wish(NamedTuple):
+    """One row of signals: distances in price units, NaN = none."""
+
+    side: int
+    stop: float
+    take: float
+    entry: float
 
 
 class Bar(NamedTuple):

@@ -1,0 +1,68 @@
+"""Bars in which nothing can happen, passed over quickly: the simulator's fast lane.
+
+Each function starts at row `t`, marks the equity of every quiet bar and returns the first row that
+is not: the simulator goes through that one rule by rule. `due` is the time of the next rollover.
+"""
+
+from __future__ import annotations
+
+from numba import njit
+
+from trading.engine import fills
+from trading.engine.fills import Contract
+from trading.engine.tape import State, Tape
+from trading.engine.types import FloatArray, SideArray
+
+
+@njit(cache=True, inline="always")
+def wait(s: State, t: int, due: int, tape: Tape, equity: FloatArray) -> int:
+    """Without a position: nothing happens until a signal asks for an entry."""
+    time, side, balance = tape.time, tape.side, s.balance
+    wanted = side[t - 1] if t > 0 else 0
+    before = side[t - 2] if t > 1 else 0
+    while t < len(time) and time[t] < due and (wanted == 0 or wanted == before):
+        equity[t] = balance
+        before, wanted = wanted, side[t]
+        t += 1
+    return t
+
+
+@njit(cache=True, inline="always")
+def ride(s: State, t: int, due: int, contract: Contract, tape: Tape, equity: FloatArray) -> int:
+    """With a position: nothing happens while the signal holds and no price reaches a level.
+
+    The levels are stop, take and stop-out. The last bar is never quiet.
+    """
+    time, side, opens, closes = tape.time, tape.side, tape.open, tape.close
+    highs, lows, spreads, rates = tape.high, tape.low, tape.spread, tape.rate
+    held, entry, steps, stop, take = s.side, s.entry, s.steps, s.stop, s.take
+    cash, least = s.balance + s.swap, fills.STOP_OUT_LEVEL * s.margin
+    worst, best = s.worst, s.best
+    is_long, scale = held > 0, 1.0 / contract.tick_size
+    while t < len(time) - 1 and time[t] < due and side[t - 1] == held:
+        rate = rates[t] if len(rates) > 1 else rates[0]
+        spread = 0 if is_long else int(spreads[t] * scale + 0.5)
+        first = int(opens[t] * scale + 0.5) + spread
+        low = min(first, int(lows[t] * scale + 0.5) + spread)
+        high = max(first, int(highs[t] * scale + 0.5) + spread)
+        adverse, favourable = (low, high) if is_long else (high, low)
+        if fills.reaches(-held, adverse, stop) or fills.reaches(held, favourable, take):
+            break
+        if cash + fills.floating(contract, held, entry, adverse, steps, rate) < least:
+            break
+        worst = min(worst, low) if is_long else max(worst, high)
+        best = max(best, high) if is_long else min(best, low)
+        price = int(closes[t] * scale + 0.5) + spread
+        equity[t] = cash + fills.floating(contract, held, entry, price, steps, rate)
+        t += 1
+    s.worst, s.best = worst, best
+    return t
+
+
+@njit(cache=True)
+def count_entries(side: SideArray) -> int:
+    """How many rows ask for an entry: no run can have more trades."""
+    count = int(len(side) > 0 and side[0] != 0)
+    for i in range(1, len(side)):
+        count += int((side[i] != 0) & (side[i] != side[i - 1]))
+    return count
