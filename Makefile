@@ -19,6 +19,7 @@ help: ## list the targets
 		awk -F'|' '{ printf "%-24s %s\n", $$1, $$2 }'
 
 setup: .venv/.installed ## create .venv and install what the platform needs
+	@echo "Ready. Next: make run"
 
 run: .venv/.installed ## run the whole platform (PORT=8000 HOST=127.0.0.1)
 	@exec $(BIN)/python manage.py up --host $(HOST) --port $(PORT) $(ARGS)

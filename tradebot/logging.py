@@ -49,6 +49,7 @@ PATTERNS = [
 QUIET = {
     "asyncio": "WARNING",
     "daphne": "WARNING",
+    "django-q": "WARNING",
     "django.server": "WARNING",
     "engineio": "WARNING",
     "httpcore": "WARNING",
@@ -130,7 +131,7 @@ def _config(formatter: Mapping[str, object], level: str) -> dict[str, Any]:
     # Django's own loggers have handlers; take them off, so that every line passes one formatter.
     emptied: dict[str, dict[str, Any]] = {
         name: {"handlers": [], "propagate": True, "level": "NOTSET"}
-        for name in ("django", "django.server", "django-q")
+        for name in ("django", "django.server")
     }
     for name, threshold in QUIET.items():
         emptied[name] = {"handlers": [], "propagate": True, "level": threshold}

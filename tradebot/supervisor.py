@@ -22,9 +22,9 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 STEADY_SECONDS = 30.0
 """A program that ran this long is well: its next restart is quick again."""
-STEP_SECONDS = 1.5
+STEP_SECONDS = 0.5
 """How long a program has to itself before the next one is asked to stop as well."""
-STOP_SECONDS = 7.0
+STOP_SECONDS = 6.0
 FOUNDATION_SECONDS = 1.5
 LONGEST_LINE = 1 << 16
 

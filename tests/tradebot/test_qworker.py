@@ -12,7 +12,7 @@ from django_q.models import OrmQ, Success
 from django_q.tasks import async_task
 
 from tests.conftest import ROOT
-from tests.processes import ended, wait_for
+from tests.processes import descendants, ended, wait_for
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/task").is_dir(), reason="looks at processes through /proc"
@@ -39,23 +39,11 @@ class Worker:
         self.seen = self.pids()
 
     def pids(self) -> list[int]:
-        """The main process and all its descendants, the oldest first."""
-        found, index = [self.process.pid], 0
-        while index < len(found):
-            found += _children(found[index])
-            index += 1
-        return found
+        return descendants(self.process.pid)
 
     def workers(self) -> list[int]:
         """The forks of the sentinel in their order: two workers, then monitor and pusher."""
         return self.pids()[2:4]
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import connections
 from django.utils.module_loading import autodiscover_modules
@@ -118,6 +119,7 @@ class Command(BaseCommand):
         stop = fork.Event()
         sentinel = fork.Process(target=Sentinel, args=(stop, fork.Event(), uuid4()))
         sentinel.start()
+        log.info("worker running", workers=settings.Q_CLUSTER["workers"])
         while not self.asked and sentinel.is_alive():
             if time.monotonic() - Sentinel.last_round.value > standstill:
                 break
@@ -133,9 +135,9 @@ class Command(BaseCommand):
 
 def _wait_for_end(sentinel: ForkProcess, grace: float) -> int:
     """Let the tasks in flight finish; 0 when they did in time, else 1."""
-    log.info("worker stops", grace=grace)
     sentinel.join(grace)
     if not sentinel.is_alive():
+        log.info("worker stopped")
         return 0
     log.warning("a task was cut, it went on for too long after the stop", grace=grace)
     sentinel.kill()
