@@ -1,4 +1,4 @@
-"""`manage.py bootstrap`: what `up` sets up at its first start, for deployments that do not use it."""
+"""`manage.py bootstrap`: what `up` sets up at its first start, for deployments without it."""
 
 from argparse import ArgumentParser
 from typing import Any
