@@ -115,7 +115,6 @@ class DeploymentAdmin(ModelAdmin[Deployment]):
     form = DeploymentForm
     list_display = ["__str__", "account", "state_label", "risk_percent", "created_at"]
     list_filter = ["state", "account", "timeframe", "strategy"]
-    list_select_related = ["account", "strategy", "symbol"]
     search_fields = ["strategy__name", "symbol__name", "account__name"]
     autocomplete_fields = ["account", "strategy", "symbol"]
     readonly_fields = ["state", "magic", "created_at"]
@@ -158,13 +157,13 @@ class DeploymentAdmin(ModelAdmin[Deployment]):
     @admin.action(description="Pause: no new entries", permissions=["change"])
     def pause(self, request: HttpRequest, queryset: QuerySet[Deployment]) -> None:
         assert isinstance(request.user, User)
-        paused = sum(deployment_pause(deployment=d, actor=request.user) for d in _whole(queryset))
+        paused = sum(deployment_pause(deployment=d, actor=request.user) for d in queryset)
         self.message_user(request, f"{paused} paused; open positions keep their stops")
 
     @admin.action(description="Resume from the next bar", permissions=["change"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Deployment]) -> None:
         assert isinstance(request.user, User)
-        resumed = sum(deployment_resume(deployment=d, actor=request.user) for d in _whole(queryset))
+        resumed = sum(deployment_resume(deployment=d, actor=request.user) for d in queryset)
         self.message_user(request, f"{resumed} resumed; asked again from the next closed bar on")
 
 
@@ -179,7 +178,13 @@ class StrategyRunAdmin(JournalAdmin[StrategyRun]):
         "state_label",
         "finished_at",
     ]
-    list_filter = ["state", "outcome", "deployment", "queued_at"]
+    list_filter = [
+        "state",
+        "outcome",
+        "deployment__strategy",
+        "deployment__symbol",
+        "queued_at",
+    ]
     list_select_related = ["deployment__strategy", "deployment__symbol"]
     search_fields = ["code__exact"]
     search_help_text = "A reason code, whole, for example MAX_SPREAD"
@@ -191,10 +196,6 @@ class StrategyRunAdmin(JournalAdmin[StrategyRun]):
     @display(description="state", label=RUN_LABELS)
     def state_label(self, run: StrategyRun) -> tuple[str, str]:
         return run.state, run.get_state_display()
-
-
-def _whole(queryset: QuerySet[Deployment]) -> QuerySet[Deployment]:
-    return queryset.select_related("account", "strategy", "symbol")
 
 
 def _mapping(params: object) -> dict[str, object]:
