@@ -179,18 +179,26 @@ def _told(output: tape.Output, bars: Bars) -> Story:
     story.denials = Counter(
         {code: int(n) for code, n in zip(tape.DENIAL_CODES, output.denials, strict=True) if n}
     )
-    for ints, floats in zip(output.ints.tolist(), output.floats.tolist(), strict=True):
-        first, last, side, steps, entry, exit_, stop, code = ints
-        profit, commission, swap = (cents(amount) for amount in floats[:3])
-        entered, left = int(bars.time[first]), int(bars.time[last])
-        reason = tape.EXIT_REASONS[code]
-        if reason is ExitReason.END:
-            story.holding = Holding(entered, side, steps, entry, stop, swap)
-            story.balance -= profit + swap - commission / 2
-            continue
-        story.trades.append(
-            Trade(entered, left, side, steps, entry, exit_, reason, profit, commission, swap)
+    for row in output.trades:
+        reason = tape.EXIT_REASONS[row["reason"]]
+        trade = Trade(
+            entered=int(bars.time[row["entry_bar"]]),
+            left=int(bars.time[row["exit_bar"]]),
+            side=int(row["side"]),
+            steps=int(row["steps"]),
+            entry=int(row["entry"]),
+            exit=int(row["exit"]),
+            reason=reason,
+            profit=cents(row["profit"]),
+            commission=cents(row["commission"]),
+            swap=cents(row["swap"]),
         )
+        if reason is ExitReason.END:
+            levels = (trade.side, trade.steps, trade.entry, int(row["stop"]))
+            story.holding = Holding(trade.entered, *levels, trade.swap)
+            story.balance -= trade.profit + trade.swap - trade.commission / 2
+        else:
+            story.trades.append(trade)
     return story
 
 
