@@ -42,8 +42,12 @@ class Up:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=self.env, stdout=log, stderr=log, start_new_session=True
             )
-        assert wait_for(lambda: "Ctrl-C" in self.text(), seconds=60), self.text()
+        wait_for(lambda: self.ready() or self.process.poll() is not None, seconds=60)
         self.pids = descendants(self.process.pid)
+        assert self.ready(), self.text()
+
+    def ready(self) -> bool:
+        return "Ctrl-C" in self.text()
 
     def text(self) -> str:
         return self.log.read_text()
