@@ -76,13 +76,14 @@ def seconds_of(work: Callable[[], object]) -> float:
 def random_walk(rows: int, seconds: int) -> Bars:
     """Quotes of a market that trades Monday to Friday round the clock."""
     rng = np.random.default_rng(1)
-    ticks = 110_000 + np.cumsum(rng.integers(-12, 13, rows + 1))
+    steps = np.rint(12 * rng.standard_t(3, rows + 1)).astype(np.int64)  # fat tails, as returns have
+    ticks = 500_000 + np.cumsum(steps)
     open_, close = ticks[:-1], ticks[1:]
-    high = np.maximum(open_, close) + rng.integers(0, 9, rows)
-    low = np.minimum(open_, close) - rng.integers(0, 9, rows)
+    high = np.maximum(open_, close) + rng.poisson(8, rows)
+    low = np.minimum(open_, close) - rng.poisson(8, rows)
     slots = START // seconds + np.arange(2 * rows)
     weekday = (slots * seconds // 86400 + 3) % 7
-    volume = rng.poisson(80, rows).astype(np.float64)
+    volume = rng.gamma(2, 60, rows).round().astype(np.float64)
     opens = slots[weekday < 5][:rows] * seconds
     prices = open_ / 1e5, high / 1e5, low / 1e5, close / 1e5
     return Bars(opens, *prices, volume, np.full(rows, 0.00012))
