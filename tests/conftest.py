@@ -12,7 +12,6 @@
 """
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,11 +21,15 @@ import redis
 from django.conf import settings
 from django.contrib.auth.models import Permission, User
 from django.db import connection
+from hypothesis import settings as hypothesis_settings
 
 from tradebot.embedded import valkey_start, valkey_stop
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "correct horse battery staple"
+
+hypothesis_settings.register_profile("untimed", deadline=None)  # the first call may compile
+hypothesis_settings.load_profile("untimed")
 
 
 def pytest_sessionstart() -> None:
@@ -39,12 +42,6 @@ def pytest_sessionstart() -> None:
             client.ping()
     except (psycopg.OperationalError, redis.ConnectionError) as e:
         pytest.exit(f"Expected PostgreSQL and Redis to answer, was: {e}", returncode=3)
-
-
-def pytest_unconfigure() -> None:
-    """Remove the temporary directory, in the process that made it."""
-    if os.environ.get("TESTS_ROOT_OWNER") == str(os.getpid()):
-        shutil.rmtree(os.environ["TESTS_ROOT"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

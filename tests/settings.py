@@ -5,15 +5,17 @@ every worker has its own directory, database, Valkey and key prefix. Child proce
 inherit the choice through the environment (see the fixture `child_env`).
 """
 
+import atexit
 import os
 import re
+import shutil
 import tempfile
 from pathlib import Path
 
 _project = Path(__file__).resolve().parent.parent
 if "TESTS_ROOT" not in os.environ:  # set for xdist workers and child processes by their parent
     os.environ["TESTS_ROOT"] = tempfile.mkdtemp(prefix="tradebot-tests-")
-    os.environ["TESTS_ROOT_OWNER"] = str(os.getpid())
+    atexit.register(shutil.rmtree, os.environ["TESTS_ROOT"], ignore_errors=True)
 _root = Path(os.environ["TESTS_ROOT"])
 _worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
 # What a developer or a CI server has configured stays out of the tests, except the two servers.
