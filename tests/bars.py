@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from trading.engine.history.zones import zone_of
 from trading.engine.types import Bars, IntArray
-from trading.engine.zones import zone_of
 
 MONDAY = 1_704_067_200
 """2024-01-01 00:00 UTC in epoch seconds."""

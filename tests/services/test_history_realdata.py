@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 from trading.engine.bars import resample
-from trading.engine.quality import quality
+from trading.engine.history.quality import quality
 from trading.selectors.bars import bars_between, chunks_verify, symbol_get
 from trading.services.history import ImportRequest, history_import
 

@@ -39,8 +39,8 @@ STOP_OUT_LEVEL = 0.5
 
 @njit(cache=True)
 def round_cents(amount: float) -> float:
-    """Booked money: two decimals, halves up."""
-    return math.floor(amount * 100.0 + 0.5) / 100.0
+    """Booked money: two decimals, halves up; what float noise keeps from a half counts as one."""
+    return math.floor(amount * 100.0 + 0.500001) / 100.0
 
 
 @njit(cache=True)

@@ -59,7 +59,7 @@ def ride(s: State, t: int, due: int, contract: Contract, tape: Tape, equity: Flo
     return t
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def count_entries(side: SideArray) -> int:
     """How many rows ask for an entry: no run can have more trades."""
     count = int(len(side) > 0 and side[0] != 0)

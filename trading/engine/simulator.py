@@ -39,6 +39,7 @@ from trading.engine.tape import (
     Calendar,
     Entry,
     Output,
+    RecordArray,
     Rules,
     State,
     Tape,
@@ -46,28 +47,36 @@ from trading.engine.tape import (
     Verdict,
     Wish,
 )
+from trading.engine.types import FloatArray
+
+
+def simulate(tape: Tape, contract: Contract, rules: Rules, calendar: Calendar) -> Output:
+    """Run the tape once; see the module for the rules and `Output` for what comes back.
+
+    Other Python threads run meanwhile.
+    """
+    state = np.zeros(1, STATE)
+    state["balance"] = state["day_start"] = rules.balance
+    trades = np.empty(count_entries(tape.side) + 1, TRADE)
+    out = Output(trades, np.empty(len(tape.time)), np.zeros(len(DENIAL_CODES), np.int64))
+    _run(state, tape, contract, rules, calendar, out)
+    return out._replace(trades=trades[: int(state["trades"][0])])
 
 
 @njit(cache=True, nogil=True)
-def simulate(tape: Tape, contract: Contract, rules: Rules, calendar: Calendar) -> Output:
-    """Run the tape once; see the module for the rules and `Output` for what comes back."""
-    states = np.zeros(1, STATE)  # held by a name: a record does not keep its memory alive
-    states[0].balance = states[0].day_start = rules.balance
-    trades = np.empty(count_entries(tape.side) + 1, TRADE)
-    equity, denials = np.empty(len(tape.time)), np.zeros(len(DENIAL_CODES), np.int64)
-    _run(states[0], tape, contract, rules, calendar, Output(trades, equity, denials))
-    return Output(trades[: states[0].trades], equity, denials)
-
-
-@njit(cache=True)
 def _run(
-    s: State, tape: Tape, contract: Contract, rules: Rules, calendar: Calendar, out: Output
+    state: RecordArray,
+    tape: Tape,
+    contract: Contract,
+    rules: Rules,
+    calendar: Calendar,
+    out: Output,
 ) -> None:
     """The loop: `wait` and `ride` pass over the bars in which the rules let nothing happen.
 
     Records and scalars are handed on, not arrays: those are too dear at every bar.
     """
-    time, side, nights = tape.time, tape.side, calendar.time
+    s, time, side, nights = state[0], tape.time, tape.side, calendar.time
     last, night, t = len(time) - 1, 0, 0
     while t <= last:
         due = nights[night] if night < len(nights) else FAR
@@ -107,7 +116,7 @@ def _bar_at(tape: Tape, t: int, scale: float) -> Bar:
         int(tape.low[t] * scale + 0.5),
         int(tape.close[t] * scale + 0.5),
         int(tape.spread[t] * scale + 0.5),
-        tape.rate[t] if len(tape.rate) > 1 else tape.rate[0],
+        _at(tape.rate, t),
     )
 
 
@@ -116,7 +125,14 @@ def _wish_before(tape: Tape, t: int) -> Wish:
     """What the close before bar `t` asked for."""
     row = max(0, t - 1)
     side = int(tape.side[row]) if t > 0 else 0
-    return Wish(side, tape.stop[row], tape.take[row], tape.entry[row])
+    return Wish(side, _at(tape.stop, row), _at(tape.take, row), _at(tape.entry, row))
+
+
+@njit(cache=True, inline="always")
+def _at(column: FloatArray, row: int) -> float:
+    """The value of a row in a column that may have one value for all."""
+    value: float = column[row] if len(column) > 1 else column[0]
+    return value
 
 
 @njit(cache=True)

@@ -20,6 +20,8 @@ from trading.engine.types import (
     Signals,
 )
 
+RecordArray = npt.NDArray[np.void]
+
 FAR: Final = 1 << 60
 """A level no price reaches."""
 
@@ -37,7 +39,7 @@ DENIAL_CODES: Final = ("SPREAD_TOO_WIDE", "DAILY_LOSS", "STOP_REQUIRED", "VOLUME
 
 
 class Tape(NamedTuple):
-    """Bars and signals as columns of one length; `rate` may also have length 1."""
+    """Bars and signals as columns of one length; rate, stop, take and entry may have length 1."""
 
     time: IntArray
     open: FloatArray
@@ -130,7 +132,7 @@ STATE: Final = _record_of(State)
 class Output(NamedTuple):
     """Closed trades (records of `TRADE`), equity by bar and denials by code."""
 
-    trades: npt.NDArray[np.void]
+    trades: RecordArray
     equity: FloatArray
     denials: IntArray
 
@@ -189,7 +191,13 @@ class Entry(NamedTuple):
 def tape_of(bars: Bars, signals: Signals, rate: FloatArray) -> Tape:
     """Bars and the signals of the same rows; `rate` has a value per bar or one for all."""
     columns = (bars.time, bars.open, bars.high, bars.low, bars.close, bars.spread)
-    return Tape(*columns, rate, signals.side, signals.stop, signals.take, signals.entry)
+    levels = (_slim(column) for column in (signals.stop, signals.take, signals.entry))
+    return Tape(*columns, rate, signals.side, *levels)
+
+
+def _slim(column: FloatArray) -> FloatArray:
+    """A column that repeats one value without memory of its own, as that value alone."""
+    return column[:1].copy() if column.strides == (0,) else column
 
 
 def rules_of(

@@ -14,12 +14,12 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from trading.engine.bars import timeframe_seconds
-from trading.engine.filecheck import CheckedBars, checked_bars
-from trading.engine.files import FileBars, FileError, file_parse
-from trading.engine.quality import quality
-from trading.engine.specs import digits_of, price_decimals, spec_guess
+from trading.engine.history.checks import CheckedBars, checked_bars
+from trading.engine.history.files import FileBars, FileError, file_parse
+from trading.engine.history.quality import quality
+from trading.engine.history.specs import digits_of, price_decimals, spec_guess
+from trading.engine.history.zones import zone_of
 from trading.engine.types import Bars, EngineError
-from trading.engine.zones import zone_of
 from trading.models import HistoryImport, Symbol
 from trading.services.bars import StoreResult, bars_store
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -70,4 +70,68 @@ def market_signals(
 ) -> Signals:
     """Signals of a strategy that enters at market, flat during the warm-up."""
     side[:warmup] = 0
-    return Signals(side, stop, take, np.full(len(side), np.nan), score)
+    return Signals(side, stop, take, no_column(len(side)), score)
+
+
+def no_column(rows: int) -> FloatArray:
+    """A column of nothing (NaN), read-only and without memory of its own."""
+    return np.broadcast_to(np.nan, rows)
+
+
+@dataclass(frozen=True)
+class AtrParams(Params):
+    """Base of parameters whose stop and take are multiples of the average true range."""
+
+    stop_atr: float = ranged(2.0, 0.1, 20.0, "Distance of the stop in ATR")
+    take_atr: float = ranged(0.0, 0.0, 100.0, "Distance of the take in ATR; 0 = none")
+
+
+class Study(NamedTuple):
+    """What a strategy finds in the bars before distances are chosen, one row per bar.
+
+    `side` (flat during the warm-up) and `score` are those of `Signals`; `range` is the average true
+    range in price units.
+    """
+
+    side: SideArray
+    range: FloatArray
+    score: FloatArray
+
+
+def empty_study(rows: int) -> Study:
+    """Memory for a study, in few pieces: new pages are dear."""
+    range_, score = np.empty((2, rows))
+    return Study(np.empty(rows, np.int8), range_, score)
+
+
+class AtrStrategy(Strategy):
+    """A strategy that enters at market with stop and take in multiples of the average true range.
+
+    Its work is in two parts, so that a sweep over distances studies the bars once: `study` depends
+    on the parameters in `study_params` alone, `signals_from` is cheap.
+    """
+
+    def __init__(self, params: AtrParams) -> None:
+        self.params: AtrParams = params
+
+    @property
+    def study_params(self) -> AtrParams:
+        """The parameters with those that `study` does not read set to their defaults."""
+        default = AtrParams()
+        return replace(self.params, stop_atr=default.stop_atr, take_atr=default.take_atr)
+
+    @abstractmethod
+    def study(self, bars: Bars) -> Study:
+        """The sides wanted and the range that distances are measured in."""
+
+    def signals_from(self, study: Study, out: FloatArray | None = None) -> Signals:
+        """The study with this strategy's distances; `out` may take the stop, even the range."""
+        take = no_column(len(study.side))
+        if self.params.take_atr:
+            take = self.params.take_atr * study.range
+        stop = np.multiply(study.range, self.params.stop_atr, out=out)
+        return Signals(study.side, stop, take, no_column(len(study.side)), study.score)
+
+    def signals(self, bars: Bars) -> Signals:
+        study = self.study(bars)
+        return self.signals_from(study, out=study.range)

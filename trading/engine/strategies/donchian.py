@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final, NamedTuple
 
-import numpy as np
 from numba import njit
 
-from trading.engine.indicators import atr, memory, rolling_max, rolling_min
-from trading.engine.strategies.base import Params, Strategy, market_signals, ranged
-from trading.engine.types import Bars, EngineError, FloatArray, SideArray, Signals
+from trading.engine.indicators import channel, memory, true_range
+from trading.engine.strategies.base import (
+    AtrParams,
+    AtrStrategy,
+    Params,
+    Study,
+    empty_study,
+    ranged,
+)
+from trading.engine.types import Bars, EngineError, FloatArray
 
 
 @dataclass(frozen=True)
-class DonchianParams(Params):
+class DonchianParams(AtrParams):
     entry: int = ranged(55, 2, 1000, "Bars of the channel whose break enters")
     exit: int = ranged(20, 1, 1000, "Bars of the opposite channel whose break exits")
     hold: int = ranged(200, 1, 5000, "Bars after which a break without a newer one is forgotten")
     atr: int = ranged(20, 2, 500, "Bars of the average true range (Wilder)")
-    stop_atr: float = ranged(2.0, 0.1, 20.0, "Distance of the stop in ATR")
-    take_atr: float = ranged(0.0, 0.0, 100.0, "Distance of the take in ATR; 0 = none")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -28,7 +32,7 @@ class DonchianParams(Params):
             raise EngineError(f"Expected exit <= entry, was {self.exit} > {self.entry}")
 
 
-class Donchian(Strategy):
+class Donchian(AtrStrategy):
     """Long after a close above the highest high of the last `entry` bars, short below the lowest.
 
     A break is left when the close crosses the opposite `exit` channel, when the other side breaks
@@ -41,52 +45,69 @@ class Donchian(Strategy):
     params_type: ClassVar[type[Params]] = DonchianParams
 
     def __init__(self, params: DonchianParams) -> None:
-        self.params = params
+        self.params: DonchianParams = params
 
     @property
     def warmup(self) -> int:
         p = self.params
         return max(p.entry + p.hold + 1, memory(1.0 / p.atr))
 
-    def signals(self, bars: Bars) -> Signals:
+    def study(self, bars: Bars) -> Study:
         p = self.params
-        top, bottom = rolling_max(bars.high, p.entry), rolling_min(bars.low, p.entry)
-        exit_top, exit_bottom = rolling_max(bars.high, p.exit), rolling_min(bars.low, p.exit)
-        side = breakout_side(bars.close, (top, bottom, exit_top, exit_bottom), p.hold)
-        range_ = atr(bars.high, bars.low, bars.close, p.atr)
-        take = p.take_atr * range_ if p.take_atr else np.full(len(bars), np.nan)
-        score = (bars.close - (top + bottom) / 2) / range_
-        return market_signals(
-            side, stop=p.stop_atr * range_, take=take, score=score, warmup=self.warmup
-        )
+        study = empty_study(len(bars))
+        windows = Windows(p.entry, p.exit, p.hold, p.atr)
+        _find_breakouts(bars.high, bars.low, bars.close, windows, study)
+        study.side[: self.warmup] = 0
+        return study
 
 
-@njit(cache=True)
-def breakout_side(
-    close: FloatArray,
-    channels: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
-    hold: int,
-) -> SideArray:
-    """Side wanted after each close, from the newest break and the exits since.
+BLOCK: Final = 8192
+"""Rows whose channels are at hand at a time: they stay in the processor's cache."""
+NEVER: Final = -1_000_000_000
 
-    `channels` are the highs and lows of the entry and exit windows; the row before the bar counts.
+
+class Windows(NamedTuple):
+    """Bars of each of the strategy's windows."""
+
+    entry: int
+    exit: int
+    hold: int
+    atr: int
+
+
+@njit(cache=True, nogil=True)
+def _find_breakouts(
+    high: FloatArray, low: FloatArray, close: FloatArray, windows: Windows, out: Study
+) -> None:
+    """Fill in the study: `windows` rows of `channel` and `atr`, all in one pass over the bars.
+
+    The side follows from the newest break and the exits since; the channels of the row before the
+    bar count. The score is the distance from the channel's middle in ranges.
     """
-    top, bottom, exit_top, exit_bottom = channels
-    never = -1_000_000_000
-    up = down = out_long = out_short = never
-    side = np.zeros(len(close), dtype=np.int8)
-    for i in range(1, len(close)):
-        price = close[i]
-        if price > top[i - 1]:
-            up = i
-        elif price < bottom[i - 1]:
-            down = i
-        if price < exit_bottom[i - 1]:
-            out_long = i
-        elif price > exit_top[i - 1]:
-            out_short = i
-        if up > down:
-            side[i] = 1 if up > out_long and i - up < hold else 0
-        elif down > up:
-            side[i] = -1 if down > out_short and i - down < hold else 0
-    return side
+    entry, exit_, hold, atr_window = windows
+    side, range_, score = out
+    up = down = out_long = out_short = NEVER
+    alpha, level = 1.0 / atr_window, high[0] - low[0] if len(close) else 0.0
+    for start in range(0, len(close), BLOCK):
+        stop = min(len(close), start + BLOCK)
+        a, b = max(0, start - entry), max(0, start - exit_)
+        top, bottom = channel(high[a:stop], low[a:stop], entry)
+        exit_top, exit_bottom = channel(high[b:stop], low[b:stop], exit_)
+        for i in range(start, stop):
+            price, before = close[i], close[max(0, i - 1)]
+            level += alpha * (true_range(high[i], low[i], before) - level)
+            range_[i] = level
+            middle = (top[i - a] + bottom[i - a]) / 2.0
+            score[i] = (price - middle) / level if level > 0.0 else 0.0
+            k, m = max(0, i - 1 - a), max(0, i - 1 - b)
+            if price > exit_top[m]:
+                out_short = i
+                up = i if price > top[k] else up
+            elif price < exit_bottom[m]:
+                out_long = i
+                down = i if price < bottom[k] else down
+            side[i] = 0
+            if up > down:
+                side[i] = 1 if up > out_long and i - up < hold else 0
+            elif down > up:
+                side[i] = -1 if down > out_short and i - down < hold else 0

@@ -8,18 +8,17 @@ from typing import ClassVar
 import numpy as np
 
 from trading.engine.indicators import atr, ema, memory
-from trading.engine.strategies.base import Params, Strategy, market_signals, ranged
-from trading.engine.types import Bars, EngineError, Signals
+from trading.engine.strategies.base import AtrParams, AtrStrategy, Params, Study, ranged
+from trading.engine.types import Bars, EngineError
 
 
 @dataclass(frozen=True)
-class EwmaTrendParams(Params):
+class EwmaTrendParams(AtrParams):
+    stop_atr: float = ranged(3.0, 0.1, 20.0, "Distance of the stop in ATR")
     fast: int = ranged(16, 2, 500, "Span of the fast mean, bars")
     slow: int = ranged(64, 3, 2000, "Span of the slow mean, bars")
     band: float = ranged(0.0, 0.0, 5.0, "Least distance of the means in ATR; within it, flat")
     atr: int = ranged(20, 2, 500, "Bars of the average true range (Wilder)")
-    stop_atr: float = ranged(3.0, 0.1, 20.0, "Distance of the stop in ATR")
-    take_atr: float = ranged(0.0, 0.0, 100.0, "Distance of the take in ATR; 0 = none")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -27,7 +26,7 @@ class EwmaTrendParams(Params):
             raise EngineError(f"Expected fast < slow, was {self.fast} >= {self.slow}")
 
 
-class EwmaTrend(Strategy):
+class EwmaTrend(AtrStrategy):
     """Long while the fast mean is above the slow one by more than `band` ATR, short below.
 
     The sign of Carver's EWMAC forecast (Advanced Futures Trading Strategies), span s meaning
@@ -39,21 +38,19 @@ class EwmaTrend(Strategy):
     params_type: ClassVar[type[Params]] = EwmaTrendParams
 
     def __init__(self, params: EwmaTrendParams) -> None:
-        self.params = params
+        self.params: EwmaTrendParams = params
 
     @property
     def warmup(self) -> int:
         p = self.params
         return max(memory(2.0 / (p.slow + 1)), memory(1.0 / p.atr))
 
-    def signals(self, bars: Bars) -> Signals:
+    def study(self, bars: Bars) -> Study:
         p = self.params
         fast, slow = ema(bars.close, 2.0 / (p.fast + 1)), ema(bars.close, 2.0 / (p.slow + 1))
         range_ = atr(bars.high, bars.low, bars.close, p.atr)
-        gap = fast - slow
+        gap = np.subtract(fast, slow, out=fast)
         side = np.where(np.abs(gap) > p.band * range_, np.sign(gap), 0.0).astype(np.int8)
-        take = p.take_atr * range_ if p.take_atr else np.full(len(bars), np.nan)
+        side[: self.warmup] = 0
         score = np.divide(gap, range_, out=np.zeros(len(bars)), where=range_ > 0)
-        return market_signals(
-            side, stop=p.stop_atr * range_, take=take, score=score, warmup=self.warmup
-        )
+        return Study(side, range_, score)

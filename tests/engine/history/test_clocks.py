@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tests.bars import MONDAY, bars_at, fx_hours
-from trading.engine.clocks import OpenChange, rhythm_breaks, week_opens
+from trading.engine.history.clocks import OpenChange, rhythm_breaks, week_opens
+from trading.engine.history.zones import to_utc, zone_of
 from trading.engine.types import Bars, IntArray
-from trading.engine.zones import to_utc, zone_of
 
 YEARS = 4
 HOUR, WEEK = 3600, 604_800

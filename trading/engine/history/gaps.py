@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from trading.engine.closures import closures
+from trading.engine.history.closures import closures
 from trading.engine.types import IntArray
 
 WEEK: Final = 604_800

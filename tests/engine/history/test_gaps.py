@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.bars import MONDAY, fx_hours
-from trading.engine.gaps import Gap, gap_report
+from trading.engine.history.gaps import Gap, gap_report
 from trading.engine.types import IntArray
 
 HOUR, DAY, WEEK = 3600, 86400, 604_800

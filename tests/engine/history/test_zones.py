@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trading.engine.history.zones import to_utc, zone_of
 from trading.engine.types import EngineError
-from trading.engine.zones import to_utc, zone_of
 
 ZONES = ["Europe/Athens", "America/New_York", "Australia/Sydney", "Asia/Tokyo", "UTC"]
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from tests.bars import random_bars
-from trading.engine.specs import digits_of, price_decimals, spec_guess
+from trading.engine.history.specs import digits_of, price_decimals, spec_guess
 from trading.engine.types import EngineError
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from trading.engine.bars import bars_take, timeframe_seconds
-from trading.engine.clocks import OpenChange, RhythmBreak, rhythm_breaks, week_opens
-from trading.engine.gaps import GapReport, gap_report, iso
+from trading.engine.history.clocks import OpenChange, RhythmBreak, rhythm_breaks, week_opens
+from trading.engine.history.gaps import GapReport, gap_report, iso
 from trading.engine.types import Bars, FloatArray
 
 Mask = npt.NDArray[np.bool_]

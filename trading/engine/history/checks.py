@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from trading.engine.bars import bars_take, timeframe_seconds
-from trading.engine.files import PRICES, FileBars, FileError
+from trading.engine.history.files import PRICES, FileBars, FileError
+from trading.engine.history.zones import UTC_ZONE, Zone, to_utc
 from trading.engine.types import BAR_COLUMNS, TIMEFRAMES, Bars
-from trading.engine.zones import UTC_ZONE, Zone, to_utc
 
 Mask = npt.NDArray[np.bool_]
 

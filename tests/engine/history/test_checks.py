@@ -7,10 +7,10 @@ import pytest
 
 from tests.bars import MONDAY, random_bars
 from trading.engine.bars import bars_take
-from trading.engine.filecheck import checked_bars
-from trading.engine.files import FileBars, FileError
+from trading.engine.history.checks import checked_bars
+from trading.engine.history.files import FileBars, FileError
+from trading.engine.history.zones import UTC_ZONE, zone_of
 from trading.engine.types import BAR_COLUMNS, Bars
-from trading.engine.zones import UTC_ZONE, zone_of
 
 ATHENS = zone_of("Europe/Athens")
 

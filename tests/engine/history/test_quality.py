@@ -8,7 +8,7 @@ import pytest
 
 from tests.bars import MONDAY, bars_at, fx_hours, random_bars
 from trading.engine.bars import bars_take
-from trading.engine.quality import quality
+from trading.engine.history.quality import quality
 from trading.engine.types import BAR_COLUMNS, Bars
 
 

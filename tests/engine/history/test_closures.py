@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from trading.engine.closures import closures, easter
+from trading.engine.history.closures import closures, easter
 
 
 @pytest.mark.parametrize(

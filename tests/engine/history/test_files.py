@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from trading.engine.files import FileBars, FileError, file_parse
+from trading.engine.history.files import FileBars, FileError, file_parse
 from trading.engine.types import BAR_COLUMNS
 
 HEAD = "<DATE>\t<TIME>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<TICKVOL>\t<VOL>\t<SPREAD>"

@@ -17,9 +17,9 @@ from typing import Final
 
 import numpy as np
 
-from trading.engine.gaps import ANCHOR, DAY, WEEK, iso
+from trading.engine.history.gaps import ANCHOR, DAY, WEEK, iso
+from trading.engine.history.zones import Zone, zone_of
 from trading.engine.types import Bars, FloatArray, IntArray
-from trading.engine.zones import Zone, zone_of
 
 HOUR: Final = 3600
 CLOCKS: Final = ("UTC", "America/New_York", "Europe/London")

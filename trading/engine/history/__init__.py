@@ -1,0 +1,1 @@
+"""Files of history: parsed, put into UTC, checked, judged."""
