@@ -2,9 +2,9 @@
 
 `python -m bench.latency [--orders 100]`
 
-A session is fed quotes that turn the strategy around at every bar; a real worker process on the
-same SQLite database closes the old position and opens the new one. One sample is the time from
-the quote that closes the bar to the fill of the entry on record.
+A session is fed quotes that turn the strategy around at every bar, after the stop of the position
+before was hit; a real worker process on the same SQLite database sends the entry. One sample is
+the time from the quote that closes the bar to the entry being on record as filled.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def prepare() -> tuple[Session, StillStream]:
     )
     Account.objects.update(state=Account.State.ACTIVE, state_reason="")
     paper_book_open(account=account)
-    params = {"fast": 2, "slow": 3, "stop_atr": 5.0}
+    params = {"fast": 2, "slow": 3, "stop_atr": 0.5}
     strategy = Strategy.objects.create(name="flip", kind="ewma_trend", params=params)
     Deployment.objects.create(
         account=account,
@@ -145,7 +145,7 @@ def one_bar(session: Session, stream: StillStream, number: int) -> float:
     time.sleep(PAUSE)
     stream.time = opens + timedelta(minutes=1)
     began = time.perf_counter()
-    session.on_quotes([quote(number + 1, stream.time)])
+    session.on_quotes([quote(number, stream.time)])
     deadline = began + GIVE_UP
     while time.perf_counter() < deadline:
         order = entry_of(opens)
