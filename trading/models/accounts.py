@@ -50,9 +50,7 @@ class Account(models.Model):
     state = models.CharField(
         max_length=10, choices=AccountState.choices, default=AccountState.HALTED
     )
-    state_reason = models.CharField(
-        max_length=200, blank=True, default="Waiting for the gateway"
-    )
+    state_reason = models.CharField(max_length=200, blank=True, default="Waiting for the gateway")
     balance = models.DecimalField(max_digits=18, decimal_places=2, default=Decimal(0))
     equity = models.DecimalField(max_digits=18, decimal_places=2, default=Decimal(0))
     margin = models.DecimalField(max_digits=18, decimal_places=2, default=Decimal(0))
