@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -128,7 +128,7 @@ def test_closing_books_the_profit_and_may_be_repeated(venue: Venue) -> None:
     ],
 )
 def test_a_bad_order_is_rejected_with_a_code(
-    venue: Venue, change: dict[str, Decimal], code: str
+    venue: Venue, change: dict[str, Any], code: str
 ) -> None:
     with pytest.raises(Rejected) as caught:
         venue.broker.submit(replace(BUY, **change))
