@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from numba import njit
-
+from trading.engine.kernels import kernel
 from trading.engine.types import Conversion, Costs, Instrument
 
 
@@ -37,37 +36,37 @@ STOP_OUT_LEVEL = 0.5
 """Share of the used margin under which the broker closes (50 %, the ESMA retail rule)."""
 
 
-@njit(cache=True)
+@kernel
 def round_cents(amount: float) -> float:
     """Booked money: two decimals, halves up; what float noise keeps from a half counts as one."""
     return math.floor(amount * 100.0 + 0.500001) / 100.0
 
 
-@njit(cache=True)
+@kernel
 def entry_price(side: int, bid: int, spread: int, slippage: int) -> int:
     """Market entry: buys at ask, sells at bid, slippage against us."""
     return bid + spread + slippage if side > 0 else bid - slippage
 
 
-@njit(cache=True)
+@kernel
 def closing_price(side: int, bid: int, spread: int) -> int:
     """The side of the quote that would close the position now."""
     return bid if side > 0 else bid + spread
 
 
-@njit(cache=True)
+@kernel
 def reaches(side: int, price: int, level: int) -> bool:
     """Whether a price that moves in the direction of `side` is at or beyond `level`."""
     return price >= level if side > 0 else price <= level
 
 
-@njit(cache=True)
+@kernel
 def rate_at(contract: Contract, price: int, rate: float) -> float:
     """Account currency per unit of profit currency at `price`."""
     return 1.0 / (price * contract.tick_size) if contract.inverse else rate
 
 
-@njit(cache=True)
+@kernel
 def floating(
     contract: Contract, side: int, entry: int, price: int, steps: int, rate: float
 ) -> float:
@@ -76,13 +75,13 @@ def floating(
     return value * rate_at(contract, price, rate)
 
 
-@njit(cache=True)
+@kernel
 def half_commission(contract: Contract, steps: int) -> float:
     """What one side of a trade books, as a cost (positive)."""
     return round_cents(steps * contract.step_commission / 2.0)
 
 
-@njit(cache=True)
+@kernel
 def swap_of(
     contract: Contract, side: int, steps: int, nights: int, price: int, rate: float
 ) -> float:
@@ -92,14 +91,14 @@ def swap_of(
     return round_cents(value * rate_at(contract, price, rate))
 
 
-@njit(cache=True)
+@kernel
 def margin_of(contract: Contract, steps: int, price: int, rate: float) -> float:
     """Margin of a position at `price`: notional in account currency over leverage."""
     notional = steps * contract.step_tick_value * price
     return notional * rate_at(contract, price, rate) / contract.leverage
 
 
-@njit(cache=True)
+@kernel
 def loss_per_step(
     contract: Contract, side: int, price: int, stop_distance: int, rate: float
 ) -> float:
@@ -114,7 +113,7 @@ def loss_per_step(
     return value + contract.step_commission
 
 
-@njit(cache=True)
+@kernel
 def whole_steps(budget: float, cost: float) -> int:
     """How many steps a budget buys; a quotient within 1e-12 of a whole number counts as it."""
     if not (cost > 0.0 and budget > 0.0):
@@ -122,7 +121,7 @@ def whole_steps(budget: float, cost: float) -> int:
     return math.floor(budget / cost * (1.0 + 1e-12))
 
 
-@njit(cache=True)
+@kernel
 def is_below(amount: float, reference: float, share: float) -> bool:
     """Whether `amount` is below reference x (1 - share); equal up to float noise is not below."""
     if share == math.inf:

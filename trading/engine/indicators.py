@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from trading.engine.kernels import kernel
 from trading.engine.types import FloatArray
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def channel(high: FloatArray, low: FloatArray, window: int) -> tuple[FloatArray, FloatArray]:
     """Highest high and lowest low of the last `window` rows, NaN in the first window - 1.
 
@@ -38,7 +38,7 @@ def channel(high: FloatArray, low: FloatArray, window: int) -> tuple[FloatArray,
     return top, bottom
 
 
-@njit(cache=True)
+@kernel
 def _widened(up: float, down: float, high: float, low: float) -> tuple[float, float]:
     """The range [down, up] with [low, high] in it."""
     return (high if high > up else up), (low if low < down else down)
@@ -51,7 +51,7 @@ def ema(values: FloatArray, alpha: float) -> FloatArray:
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fill_ema(values: FloatArray, alpha: float, out: FloatArray) -> None:
     level = values[0] if len(values) else 0.0
     for i in range(len(values)):
@@ -69,7 +69,7 @@ def atr(high: FloatArray, low: FloatArray, close: FloatArray, window: int) -> Fl
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fill_atr(
     high: FloatArray, low: FloatArray, close: FloatArray, alpha: float, out: FloatArray
 ) -> None:
@@ -81,7 +81,7 @@ def _fill_atr(
         out[i], before = level, close[i]
 
 
-@njit(cache=True)
+@kernel
 def true_range(high: float, low: float, before: float) -> float:
     """Range of a bar together with the close before it."""
     up, down = _widened(before, before, high, low)

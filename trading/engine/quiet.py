@@ -6,15 +6,14 @@ is not: the simulator goes through that one rule by rule. `due` is the time of t
 
 from __future__ import annotations
 
-from numba import njit
-
 from trading.engine import fills
 from trading.engine.fills import Contract
+from trading.engine.kernels import inlined, kernel
 from trading.engine.tape import State, Tape
 from trading.engine.types import FloatArray, SideArray
 
 
-@njit(cache=True, inline="always")
+@inlined
 def wait(s: State, t: int, due: int, tape: Tape, equity: FloatArray) -> int:
     """Without a position: nothing happens until a signal asks for an entry."""
     time, side, balance = tape.time, tape.side, s.balance
@@ -27,7 +26,7 @@ def wait(s: State, t: int, due: int, tape: Tape, equity: FloatArray) -> int:
     return t
 
 
-@njit(cache=True, inline="always")
+@inlined
 def ride(s: State, t: int, due: int, contract: Contract, tape: Tape, equity: FloatArray) -> int:
     """With a position: nothing happens while the signal holds and no price reaches a level.
 
@@ -59,7 +58,7 @@ def ride(s: State, t: int, due: int, contract: Contract, tape: Tape, equity: Flo
     return t
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def count_entries(side: SideArray) -> int:
     """How many rows ask for an entry: no run can have more trades."""
     count = int(len(side) > 0 and side[0] != 0)

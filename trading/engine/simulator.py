@@ -15,10 +15,10 @@ the same ones tick by tick.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from trading.engine import fills
 from trading.engine.fills import Contract
+from trading.engine.kernels import inlined, kernel
 from trading.engine.quiet import count_entries, ride, wait
 from trading.engine.tape import (
     DAILY_LOSS,
@@ -63,7 +63,7 @@ def simulate(tape: Tape, contract: Contract, rules: Rules, calendar: Calendar) -
     return out._replace(trades=trades[: int(state["trades"][0])])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _run(
     state: RecordArray,
     tape: Tape,
@@ -106,7 +106,7 @@ def _run(
         t += 1
 
 
-@njit(cache=True, inline="always")
+@inlined
 def _bar_at(tape: Tape, t: int, scale: float) -> Bar:
     """Bar `t` in ticks."""
     return Bar(
@@ -120,7 +120,7 @@ def _bar_at(tape: Tape, t: int, scale: float) -> Bar:
     )
 
 
-@njit(cache=True, inline="always")
+@inlined
 def _wish_before(tape: Tape, t: int) -> Wish:
     """What the close before bar `t` asked for."""
     row = max(0, t - 1)
@@ -128,14 +128,14 @@ def _wish_before(tape: Tape, t: int) -> Wish:
     return Wish(side, _at(tape.stop, row), _at(tape.take, row), _at(tape.entry, row))
 
 
-@njit(cache=True, inline="always")
+@inlined
 def _at(column: FloatArray, row: int) -> float:
     """The value of a row in a column that may have one value for all."""
     value: float = column[row] if len(column) > 1 else column[0]
     return value
 
 
-@njit(cache=True)
+@kernel
 def _equity(s: State, bar: Bar, bid: int, contract: Contract) -> float:
     """Balance plus what the open position would bring at `bid`."""
     if s.side == 0:
@@ -145,7 +145,7 @@ def _equity(s: State, bar: Bar, bid: int, contract: Contract) -> float:
     return s.balance + s.swap + floating
 
 
-@njit(cache=True)
+@kernel
 def _roll_over(s: State, bar: Bar, contract: Contract, nights: int) -> None:
     """Swap of the open position and the reference of the new day, at the first tick after."""
     if s.side != 0 and nights > 0:
@@ -154,7 +154,7 @@ def _roll_over(s: State, bar: Bar, contract: Contract, nights: int) -> None:
     s.day_start = fills.round_cents(max(s.balance, _equity(s, bar, bar.open, contract)))
 
 
-@njit(cache=True)
+@kernel
 def _exit(s: State, bar: Bar, verdict: Verdict, contract: Contract, row: Trade) -> None:
     """Close the position, book the money and write the trade."""
     price, reason = verdict.price, verdict.reason
@@ -170,14 +170,14 @@ def _exit(s: State, bar: Bar, verdict: Verdict, contract: Contract, row: Trade) 
     s.swap = 0.0
 
 
-@njit(cache=True)
+@kernel
 def _leave(s: State, bar: Bar, verdict: Verdict, contract: Contract, row: Trade) -> None:
     """Close where the verdict says so."""
     if verdict.reason >= 0:
         _exit(s, bar, verdict, contract, row)
 
 
-@njit(cache=True)
+@kernel
 def _judge_open(s: State, bar: Bar, contract: Contract, wanted: int) -> Verdict:
     """Levels that the open is already beyond fill at the open; then the signal's own exit."""
     price = fills.closing_price(s.side, bar.open, bar.spread)
@@ -191,20 +191,20 @@ def _judge_open(s: State, bar: Bar, contract: Contract, wanted: int) -> Verdict:
     return Verdict(SIGNAL, slipped) if s.side != wanted else Verdict(NONE, 0)
 
 
-@njit(cache=True)
+@kernel
 def _judge_end(s: State, bar: Bar, contract: Contract) -> Verdict:
     """The tape is over: out at the last close."""
     price = fills.closing_price(s.side, bar.close, bar.spread)
     return Verdict(END, price - s.side * contract.slippage)
 
 
-@njit(cache=True)
+@kernel
 def _is_stopped_out(s: State, price: int, bar: Bar, contract: Contract) -> bool:
     floating = fills.floating(contract, s.side, s.entry, price, s.steps, bar.rate)
     return s.balance + s.swap + floating < fills.STOP_OUT_LEVEL * s.margin
 
 
-@njit(cache=True)
+@kernel
 def _stop_out_price(s: State, bar: Bar, start: int, last: int, contract: Contract) -> int:
     """The first closing price on the way from `start` to `last` that stops out (bisection)."""
     if _is_stopped_out(s, start, bar, contract):
@@ -219,14 +219,14 @@ def _stop_out_price(s: State, bar: Bar, start: int, last: int, contract: Contrac
     return bad
 
 
-@njit(cache=True)
+@kernel
 def _judge_bar(s: State, bar: Bar, contract: Contract) -> Verdict:
     """Levels reached by a position that is open from the open on."""
     start = fills.closing_price(s.side, bar.open, bar.spread)
     return _judge_inside(s, bar, contract, start, bar.high if s.side > 0 else bar.low)
 
 
-@njit(cache=True)
+@kernel
 def _judge_inside(s: State, bar: Bar, contract: Contract, start: int, best: int) -> Verdict:
     """Levels reached while the position is open, the adverse ones first.
 
@@ -253,7 +253,7 @@ def _judge_inside(s: State, bar: Bar, contract: Contract, start: int, best: int)
     return Verdict(NONE, 0)
 
 
-@njit(cache=True)
+@kernel
 def _follow_signal(
     s: State, bar: Bar, wish: Wish, contract: Contract, rules: Rules, row: Trade
 ) -> int:
@@ -277,7 +277,7 @@ def _follow_signal(
     return NONE
 
 
-@njit(cache=True)
+@kernel
 def _entry_of(wish: Wish, contract: Contract, price: int) -> Entry:
     """Distances of the wish in whole ticks; the take may be none, a bad one is not."""
     stop = _ticks_of(wish.stop, contract.tick_size)
@@ -285,7 +285,7 @@ def _entry_of(wish: Wish, contract: Contract, price: int) -> Entry:
     return Entry(wish.side, price, price + wish.side * contract.slippage, stop, take)
 
 
-@njit(cache=True)
+@kernel
 def _ticks_of(distance: float, tick_size: float) -> int:
     """At least one tick, rounded to the nearest; 0 for what is no distance above 0."""
     if not 0.0 < distance < np.inf:
@@ -293,7 +293,7 @@ def _ticks_of(distance: float, tick_size: float) -> int:
     return max(1, int(distance / tick_size + 0.5))
 
 
-@njit(cache=True)
+@kernel
 def _denial(s: State, bar: Bar, entry: Entry, rules: Rules) -> int:
     """The first limit that forbids the entry, or NONE."""
     if bar.spread > rules.max_spread:
@@ -305,7 +305,7 @@ def _denial(s: State, bar: Bar, entry: Entry, rules: Rules) -> int:
     return NONE
 
 
-@njit(cache=True)
+@kernel
 def _allowed_steps(s: State, bar: Bar, entry: Entry, contract: Contract, rules: Rules) -> int:
     """Steps that risk budget, largest order and margin allow."""
     loss = fills.loss_per_step(contract, entry.side, entry.price, entry.stop_distance, bar.rate)
@@ -317,7 +317,7 @@ def _allowed_steps(s: State, bar: Bar, entry: Entry, contract: Contract, rules: 
     )
 
 
-@njit(cache=True)
+@kernel
 def _are_levels_allowed(bar: Bar, entry: Entry, rules: Rules) -> bool:
     """Stop and take are prices above 0, far enough beyond the side that closes the position."""
     least = max(1, rules.stops_level)
@@ -330,7 +330,7 @@ def _are_levels_allowed(bar: Bar, entry: Entry, rules: Rules) -> bool:
     return near >= least
 
 
-@njit(cache=True)
+@kernel
 def _enter(s: State, bar: Bar, entry: Entry, steps: int, contract: Contract) -> None:
     """The position after its fill; its levels hang on the price before slippage."""
     loss = fills.loss_per_step(contract, entry.side, entry.price, entry.stop_distance, bar.rate)
@@ -343,7 +343,7 @@ def _enter(s: State, bar: Bar, entry: Entry, steps: int, contract: Contract) -> 
     s.worst = s.best = entry.fill
 
 
-@njit(cache=True)
+@kernel
 def _pending(
     s: State,
     bar: Bar,

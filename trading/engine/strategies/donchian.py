@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Final, NamedTuple
 
-from numba import njit
-
 from trading.engine.indicators import channel, memory, true_range
+from trading.engine.kernels import kernel
 from trading.engine.strategies.base import (
     AtrParams,
     AtrStrategy,
@@ -75,7 +74,7 @@ class Windows(NamedTuple):
     atr: int
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _find_breakouts(
     high: FloatArray, low: FloatArray, close: FloatArray, windows: Windows, out: Study
 ) -> None:
