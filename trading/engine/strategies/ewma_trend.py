@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 
 from trading.engine.indicators import atr, ema, memory
 from trading.engine.strategies.base import AtrParams, AtrStrategy, Params, Study, ranged
 from trading.engine.types import Bars, EngineError
+
+STILL: Final = 1e-9
+"""Means nearer than this share of the price are equal: the rest is memory of forgotten bars."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ class EwmaTrend(AtrStrategy):
         fast, slow = ema(bars.close, 2.0 / (p.fast + 1)), ema(bars.close, 2.0 / (p.slow + 1))
         range_ = atr(bars.high, bars.low, bars.close, p.atr)
         gap = np.subtract(fast, slow, out=fast)
-        side = np.where(np.abs(gap) > p.band * range_, np.sign(gap), 0.0).astype(np.int8)
+        band = p.band * range_ + STILL * np.abs(slow)
+        side = np.where(np.abs(gap) > band, np.sign(gap), 0.0).astype(np.int8)
         side[: self.warmup] = 0
         score = np.divide(gap, range_, out=np.zeros(len(bars)), where=range_ > 0)
         return Study(side, range_, score)
