@@ -23,7 +23,10 @@ from trading.dashboard.consumers import FAILED, REFUSED, UNWANTED, DashboardCons
 from trading.models import StrategyRun
 from trading.selectors import dashboard
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("closed_connections"),
+]
 Connect = Callable[..., Awaitable[WebsocketCommunicator]]
 
 

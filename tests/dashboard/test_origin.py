@@ -8,7 +8,10 @@ from django.contrib.auth.models import User
 from tests.dashboard.test_consumers import cookie_of
 from tradebot.asgi import application
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("closed_connections"),
+]
 
 
 async def connected(user: User, origin: bytes | None) -> bool:

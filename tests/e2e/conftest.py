@@ -5,12 +5,14 @@ database: rows are read and written through `in_thread` while a page is open.
 """
 
 import os
+import random
 import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -22,6 +24,7 @@ from tests.conftest import ROOT
 from tests.processes import wait_for
 
 T = TypeVar("T")
+PORTS = range(20_000, 30_000)  # below those the system hands out: free again after a restart
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 CUT_LINE = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "403")
 """What a browser itself reports when a test stops the server or ends the session."""
@@ -53,10 +56,10 @@ def in_thread(work: Callable[[], T]) -> T:
 class WebServer:
     """The web process on a port of its own; can be stopped and started again."""
 
-    def __init__(self, env: dict[str, str]) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+    def __init__(self, env: dict[str, str], log: Path) -> None:
+        self.port = next(filter(_is_free, random.sample(PORTS, 100)))
         self._env = env
+        self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -65,14 +68,15 @@ class WebServer:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port)]
-        self._process = subprocess.Popen(
-            [*command, "tradebot.asgi:application"],
-            cwd=ROOT,
-            env=self._env,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        assert wait_for(self._listens, seconds=30), "the web process does not listen"
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, "tradebot.asgi:application"],
+                cwd=ROOT,
+                env=self._env,
+                stdout=log,
+                stderr=log,
+            )
+        assert wait_for(self._listens, seconds=60), self._log.read_text()[-2000:]
 
     def stop(self) -> None:
         if self._process is not None:
@@ -81,16 +85,22 @@ class WebServer:
             self._process = None
 
     def _listens(self) -> bool:
-        with socket.socket() as client:
-            return client.connect_ex(("127.0.0.1", self.port)) == 0
+        return not _is_free(self.port)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) != 0
 
 
 @pytest.fixture
-def server(child_env: dict[str, str]) -> Iterator[WebServer]:
-    server = WebServer(child_env)
-    server.start()
-    yield server
-    server.stop()
+def server(child_env: dict[str, str], tmp_path: Path) -> Iterator[WebServer]:
+    server = WebServer(child_env, tmp_path / "web.log")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture

@@ -200,13 +200,13 @@ def _points_at(goals: list[tuple[int, datetime]]) -> Iterable[EquityPoint]:
         f"""
         SELECT point.* FROM trading_equitypoint AS point JOIN (
             SELECT DISTINCT goal.column1 AS account_id, (
-                SELECT at FROM trading_equitypoint
-                WHERE account_id = goal.column1 AND at <= goal.column2
-                ORDER BY at DESC LIMIT 1
-            ) AS at
+                SELECT "at" FROM trading_equitypoint
+                WHERE account_id = goal.column1 AND "at" <= goal.column2
+                ORDER BY "at" DESC LIMIT 1
+            ) AS "at"
             FROM (VALUES {", ".join(["(%s, %s)"] * len(goals))}) AS goal
-        ) AS picked ON point.account_id = picked.account_id AND point.at = picked.at
-        ORDER BY point.at
+        ) AS picked ON point.account_id = picked.account_id AND point."at" = picked."at"
+        ORDER BY point."at"
         """,  # noqa: S608  only placeholders are put in
         [value for pk, at in goals for value in (pk, adapt(at))],
     )
