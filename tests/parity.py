@@ -112,6 +112,8 @@ class Holding:
     entry: int
     stop: int
     swap: Decimal
+    commission: Decimal
+    """What its entry has booked."""
 
 
 @dataclass(slots=True)
@@ -125,6 +127,13 @@ class Story:
     equity: list[Decimal] = field(default_factory=list)
     ambiguous: list[int] = field(default_factory=list)
     """Open times of the bars whose OHLC tells another story than their ticks (lived only)."""
+
+    def worth(self, row: int, time: int) -> Decimal:
+        """Equity at the close of a bar less the commission that leaving would still cost."""
+        open_ = [t.commission / 2 for t in self.trades if t.entered <= time < t.left]
+        if self.holding is not None and self.holding.entered <= time:
+            open_.append(self.holding.commission)
+        return self.equity[row] - sum(open_, Decimal(0))
 
 
 class Scripted(Strategy):
@@ -195,7 +204,7 @@ def _told(output: tape.Output, bars: Bars) -> Story:
         )
         if reason is ExitReason.END:
             levels = (trade.side, trade.steps, trade.entry, int(row["stop"]))
-            story.holding = Holding(trade.entered, *levels, trade.swap)
+            story.holding = Holding(trade.entered, *levels, trade.swap, trade.commission / 2)
             story.balance -= trade.profit + trade.swap - trade.commission / 2
         else:
             story.trades.append(trade)
@@ -297,9 +306,9 @@ class _Life:
             self.story.ambiguous.append(candle.time)
 
     def holding(self, position: OpenPosition) -> Holding:
-        entered, _ = self.entries[position.id]
+        entered, into = self.entries[position.id]
         p, swap = position, money.money_from_float(position.swap)
-        return Holding(entered, p.side, p.steps, p.entry, p.stop, swap)
+        return Holding(entered, p.side, p.steps, p.entry, p.stop, swap, into.commission)
 
     def _quote(self, candle: Candle, bid: int, after: float) -> Quote:
         instrument = self.scene.instrument
