@@ -54,6 +54,7 @@ class Strategy(ABC):
     label: ClassVar[str]
     params_type: ClassVar[type[Params]]
     tolerance: ClassVar[float] = 1e-9
+    params: Params
 
     @property
     @abstractmethod

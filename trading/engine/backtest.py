@@ -1,0 +1,254 @@
+"""A strategy over history: bars -> signals -> simulator -> trades, equity and metrics.
+
+Nothing here is random: the same bars and the same request give the same result to the byte.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+
+import numpy as np
+
+from trading.engine import fills, tape
+from trading.engine.barcheck import check_bars
+from trading.engine.metrics import Curve, Metrics, metrics_of
+from trading.engine.risk import Limits
+from trading.engine.simulator import simulate
+from trading.engine.stats import day_ends
+from trading.engine.strategies.base import Strategy
+from trading.engine.tape import Output
+from trading.engine.trades import Trades, trades_of
+from trading.engine.types import (
+    Bars,
+    Conversion,
+    Costs,
+    EngineError,
+    FloatArray,
+    Instrument,
+    SideArray,
+    Signals,
+)
+
+FEW_TRADES: Final = 30
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Terms:
+    """The account and the market a strategy is tried on.
+
+    `rates` holds, for each bar, what a unit of profit currency was worth in account currency at its
+    open; without it `conversion` holds for all of history. `risk_percent` of the balance is lost at
+    the stop.
+    """
+
+    instrument: Instrument
+    costs: Costs = Costs()
+    conversion: Conversion = Conversion()
+    rates: FloatArray | None = None
+    currency: str = "USD"
+    balance: Decimal = Decimal(10_000)
+    leverage: int = 30
+    risk_percent: Decimal = Decimal("0.5")
+    limits: Limits = Limits()
+
+    def __post_init__(self) -> None:
+        for name in ("balance", "leverage", "risk_percent"):
+            value = getattr(self, name)
+            if not (Decimal(value).is_finite() and value > 0):
+                raise EngineError(f"Expected {name} > 0, was {value}")
+        if self.risk_percent > 100:
+            raise EngineError(f"Expected risk_percent <= 100, was {self.risk_percent}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BacktestRequest:
+    """A strategy, bars and terms; rows before `start` only warm the strategy up."""
+
+    strategy: Strategy
+    bars: Bars
+    terms: Terms
+    start: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a backtest found. Arrays begin with the first bar that could be acted upon."""
+
+    trades: Trades
+    curve: Curve
+    metrics: Metrics
+    denials: Mapping[str, int]
+    """Entries that a limit forbade, by code; codes that did not occur are left out."""
+    settings: Mapping[str, object]
+    warnings: tuple[str, ...]
+
+    def as_dict(self, *, rows: bool = False) -> dict[str, object]:
+        """Ready for JSON; with `rows` also every trade and the equity at each day's end."""
+        content: dict[str, object] = {
+            "settings": self.settings,
+            "metrics": _rounded(asdict(self.metrics)),
+            "denials": self.denials,
+            "warnings": self.warnings,
+        }
+        if rows:
+            days = self.curve.time[self.curve.days].tolist()
+            equity = np.round(self.curve.equity[self.curve.days], 2).tolist()
+            content["trades"] = self.trades.records(int(str(self.settings["digits"])))
+            content["daily_equity"] = [list(day) for day in zip(days, equity, strict=True)]
+        return content
+
+    def to_json(self, *, rows: bool = False) -> str:
+        """The same result is the same text."""
+        return json.dumps(self.as_dict(rows=rows), sort_keys=True, allow_nan=False)
+
+
+class Stage:
+    """Everything of a run but the strategy, prepared once for any number of runs."""
+
+    def __init__(self, bars: Bars, terms: Terms, start: int) -> None:
+        self.is_spread_known = check_bars(bars)
+        self.terms = terms
+        self.start = start
+        self.bars = bars.slice(start)
+        instrument, conversion = terms.instrument, terms.conversion
+        self.contract = fills.contract_of(instrument, terms.costs, conversion, terms.leverage)
+        limits, balance, risk = terms.limits, terms.balance, terms.risk_percent
+        self.rules = tape.rules_of(instrument, limits, balance, risk)
+        self.calendar = tape.calendar_of(self.bars.time, instrument.triple_swap_weekday)
+        self.rates = _rates_of(terms, len(bars), start)
+        self.days = day_ends(self.bars.time, self.calendar.time)
+
+    def tape_of(self, signals: Signals) -> tape.Tape:
+        """The part of the history that is acted upon; `signals` are those of all bars."""
+        cut = slice(self.start, None)
+        side = _fresh_from(signals.side, self.start)
+        rest = (signals.stop[cut], signals.take[cut], signals.entry[cut], signals.score[cut])
+        return tape.tape_of(self.bars, Signals(side, *rest), self.rates)
+
+    def run(self, signals: Signals) -> tuple[tape.Tape, Output]:
+        """Simulate the signals; other Python threads run meanwhile."""
+        band = self.tape_of(signals)
+        return band, simulate(band, self.contract, self.rules, self.calendar)
+
+    def curve(self, equity: FloatArray) -> Curve:
+        return Curve(self.bars.time, equity, self.days, float(self.terms.balance))
+
+
+def backtest(request: BacktestRequest) -> Result:
+    """Run a strategy over history. EngineError says what is wrong with the request or its bars."""
+    strategy, terms = request.strategy, request.terms
+    start = first_row(strategy, len(request.bars), request.start)
+    stage = Stage(request.bars, terms, start)
+    band, output = stage.run(strategy.signals(request.bars))
+    trades = trades_of(output, band, stage.contract, terms.instrument)
+    curve = stage.curve(output.equity)
+    return Result(
+        trades=trades,
+        curve=curve,
+        metrics=metrics_of(curve, trades),
+        denials=_denials_of(output),
+        settings=_settings_of(request, stage),
+        warnings=tuple(_warnings_of(stage, trades, output)),
+    )
+
+
+def first_row(strategy: Strategy, rows: int, start: int = 0) -> int:
+    """The first row whose close may be acted upon; EngineError when no bar follows it."""
+    first = max(start, strategy.warmup)
+    if rows < first + 2:
+        raise EngineError(
+            f"Expected at least {first + 2} bars ({strategy.warmup} warm {strategy.kind} up), "
+            f"was {rows}"
+        )
+    return first
+
+
+def _fresh_from(side: SideArray, start: int) -> SideArray:
+    """The sides from row `start` on. What was wanted before is not entered late, as in `decide`."""
+    rest = side[start:]
+    held = side[start - 1] if start > 0 else 0
+    if held == 0 or rest[0] != held:
+        return rest
+    changed = np.flatnonzero(rest != held)
+    rest = rest.copy()
+    rest[: changed[0] if len(changed) else len(rest)] = 0
+    return rest
+
+
+def _rates_of(terms: Terms, rows: int, start: int) -> FloatArray:
+    """What profit is worth from row `start` on: one value for all, or one per bar."""
+    if terms.rates is None:
+        return np.array([float(terms.conversion.rate)])
+    if len(terms.rates) != rows:
+        raise EngineError(f"Expected {rows} rates, one per bar, was {len(terms.rates)}")
+    if not (np.isfinite(terms.rates) & (terms.rates > 0.0)).all():
+        raise EngineError("Expected rates above 0, was one that is not")
+    return terms.rates[start:]
+
+
+def _denials_of(output: Output) -> dict[str, int]:
+    counts = zip(tape.DENIAL_CODES, output.denials.tolist(), strict=True)
+    return {code: count for code, count in counts if count}
+
+
+def _settings_of(request: BacktestRequest, stage: Stage) -> dict[str, object]:
+    """The request in words and numbers, as it stands in reports."""
+    strategy, terms, instrument = request.strategy, request.terms, request.terms.instrument
+    exponent = int(instrument.tick_size.normalize().as_tuple().exponent)
+    first, last = (datetime.fromtimestamp(int(t), UTC) for t in stage.bars.time[[0, -1]])
+    return {
+        "strategy": strategy.kind,
+        "params": asdict(strategy.params),
+        "symbol": instrument.symbol,
+        "digits": max(0, -exponent),
+        "from": first.isoformat(),
+        "to": last.isoformat(),
+        "bars": len(stage.bars),
+        "warm_up_bars": stage.start,
+        "currency": terms.currency,
+        "conversion": _conversion_text(terms),
+        "balance": str(terms.balance),
+        "leverage": terms.leverage,
+        "risk_percent": str(terms.risk_percent),
+        "limits": {name: str(v) for name, v in asdict(terms.limits).items() if v is not None},
+        "commission_per_lot": str(terms.costs.commission_per_lot),
+        "slippage_ticks": terms.costs.slippage_ticks,
+        "mean_spread_ticks": round(float(stage.bars.spread.mean()) / stage.contract.tick_size, 4),
+        "swap_long": str(instrument.swap_long),
+        "swap_short": str(instrument.swap_short),
+    }
+
+
+def _conversion_text(terms: Terms) -> str:
+    if terms.rates is not None:
+        return "history"
+    return "1 / price" if terms.conversion.inverse else str(terms.conversion.rate)
+
+
+def _warnings_of(stage: Stage, trades: Trades, output: Output) -> list[str]:
+    """What a reader must know before believing the numbers."""
+    found = []
+    if not stage.is_spread_known:
+        found.append("The bars carry no spread and none was given: the spread costs nothing here")
+    if len(trades) < FEW_TRADES:
+        found.append(f"{len(trades)} trades are too few to conclude anything")
+    if (trades.reason == tape.STOP_OUT).any():
+        found.append("The broker stopped the account out: the risk was too large")
+    if output.denials.any():
+        counts = ", ".join(f"{code} {count}" for code, count in _denials_of(output).items())
+        found.append(f"Entries were refused: {counts}")
+    return found
+
+
+def _rounded(value: object) -> object:
+    """Floats to ten significant digits, so that the last bits do not show."""
+    if isinstance(value, float):
+        return float(f"{value:.10g}")
+    if isinstance(value, Mapping):
+        return {key: _rounded(item) for key, item in value.items()}
+    return value

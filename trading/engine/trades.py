@@ -1,0 +1,151 @@
+"""Closed trades as columns: prices, money and what each one cost and risked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from typing import Final
+
+import numpy as np
+
+from trading.engine import tape
+from trading.engine.fills import Contract
+from trading.engine.tape import Output, Tape
+from trading.engine.types import FloatArray, Instrument, IntArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trades:
+    """Closed trades in order of their exits: equally long columns.
+
+    Times are the open times (epoch seconds) of the bars of entry and exit; money is account
+    currency. Costs are positive; `swap` is signed as booked.
+    """
+
+    entry_bar: IntArray
+    exit_bar: IntArray
+    entry_time: IntArray
+    exit_time: IntArray
+    side: IntArray
+    lots: FloatArray
+    entry: FloatArray
+    exit: FloatArray
+    stop: FloatArray
+    reason: IntArray
+    """Index into `tape.EXIT_REASONS`."""
+    profit: FloatArray
+    """From entry to exit price; spread and slippage are inside these prices."""
+    commission: FloatArray
+    swap: FloatArray
+    net: FloatArray
+    """profit - commission + swap."""
+    risk: FloatArray
+    """Loss the size was chosen for: stop distance, slippage and commission."""
+    r: FloatArray
+    """net / risk."""
+    mae: FloatArray
+    """Farthest the closing price went against the trade, price units >= 0."""
+    mfe: FloatArray
+    """Farthest it went in favour; the bar of the exit counts, though the exit may be earlier."""
+    mae_r: FloatArray
+    """mae / distance of the stop from the entry."""
+    mfe_r: FloatArray
+    spread_cost: FloatArray
+    """Estimate: the spread of the bar in which a long was bought or a short bought back."""
+    slippage_cost: FloatArray
+    """Estimate: what slippage added at market orders and stops."""
+
+    def __len__(self) -> int:
+        return len(self.net)
+
+    @property
+    def bars(self) -> IntArray:
+        """Bars held: 0 where the trade ended in the bar of its entry."""
+        return self.exit_bar - self.entry_bar
+
+    def records(self, digits: int) -> list[dict[str, object]]:
+        """One mapping per trade, ready for JSON: prices with `digits` decimals, money with two."""
+        places = {
+            **dict.fromkeys(("entry", "exit", "stop", "mae", "mfe"), digits),
+            **dict.fromkeys(("r", "mae_r", "mfe_r"), 4),
+            "lots": 8,
+        }
+        columns: dict[str, list[object]] = {}
+        for name in (f.name for f in fields(self)):
+            column = getattr(self, name)
+            is_float = column.dtype.kind == "f"
+            columns[name] = (np.round(column, places.get(name, 2)) if is_float else column).tolist()
+        columns["reason"] = [str(tape.EXIT_REASONS[code]) for code in self.reason]
+        columns["bars"] = self.bars.tolist()
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+_WORST: Final = (tape.STOP, tape.STOP_OUT)
+"""Exits at the worst price of the trade."""
+
+
+def trades_of(output: Output, tape_: Tape, contract: Contract, instrument: Instrument) -> Trades:
+    """The simulator's trades with prices, excursions and estimated costs."""
+    t = output.trades
+    side, entry, exit_ = t["side"], t["entry"], t["exit"]
+    tick = _TickScale(instrument.tick_size)
+    gone = side * (exit_ - entry)
+    is_worst = np.isin(t["reason"], _WORST)
+    mae = np.where(is_worst, -gone, np.maximum(side * (entry - t["worst"]), -gone))
+    best = np.maximum(side * (t["best"] - entry), gone)
+    mfe = np.where(t["reason"] == tape.TAKE, gone, best)
+    mae, mfe = np.maximum(mae, 0.0), np.maximum(mfe, 0.0)
+    distance = np.maximum(np.abs(entry - t["stop"]), 1)
+    net = np.round(t["profit"] - t["commission"] + t["swap"], 2)
+    spread_cost, slippage_cost = _price_costs(output, tape_, contract)
+    return Trades(
+        entry_bar=t["entry_bar"].copy(),
+        exit_bar=t["exit_bar"].copy(),
+        entry_time=tape_.time[t["entry_bar"]],
+        exit_time=tape_.time[t["exit_bar"]],
+        side=side.copy(),
+        lots=t["steps"] * float(instrument.volume_step),
+        entry=tick.prices(entry),
+        exit=tick.prices(exit_),
+        stop=tick.prices(t["stop"]),
+        reason=t["reason"].copy(),
+        profit=t["profit"].copy(),
+        commission=t["commission"].copy(),
+        swap=t["swap"].copy(),
+        net=net,
+        risk=t["risk"].copy(),
+        r=net / t["risk"],
+        mae=tick.prices(mae),
+        mfe=tick.prices(mfe),
+        mae_r=mae / distance,
+        mfe_r=mfe / distance,
+        spread_cost=spread_cost,
+        slippage_cost=slippage_cost,
+    )
+
+
+class _TickScale:
+    """Ticks -> prices without the noise of a float product where the tick is a decimal one."""
+
+    def __init__(self, tick_size: Decimal) -> None:
+        parts = tick_size.as_integer_ratio()
+        self.numerator, self.denominator = float(parts[0]), float(parts[1])
+
+    def prices(self, ticks: IntArray | FloatArray) -> FloatArray:
+        return np.asarray(ticks * self.numerator / self.denominator, np.float64)
+
+
+def _price_costs(output: Output, tape_: Tape, contract: Contract) -> tuple[FloatArray, FloatArray]:
+    """Spread and slippage of each trade, in account currency at the rate of its exit."""
+    t = output.trades
+    entered, left, is_long = t["entry_bar"], t["exit_bar"], t["side"] > 0
+    ticks = np.floor(tape_.spread[np.where(is_long, entered, left)] / contract.tick_size + 0.5)
+    wanted = tape_.entry[entered - 1] if len(tape_.entry) > 1 else tape_.entry[:1]
+    level = np.floor(wanted / contract.tick_size + 0.5)
+    is_slipped = np.isnan(level) | (level != t["entry"])  # a limit fills at its level
+    slips = is_slipped.astype(np.int64) + (t["reason"] != tape.TAKE)
+    rate = tape_.rate[left] if len(tape_.rate) > 1 else tape_.rate[:1]
+    if contract.inverse:
+        rate = 1.0 / (t["exit"] * contract.tick_size)
+    value = t["steps"] * contract.step_tick_value * rate
+    return ticks * value, slips * contract.slippage * value
