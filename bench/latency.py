@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -101,6 +102,7 @@ def measure(orders: int) -> None:
         "p90_ms": round(float(p90), 1),
         "p99_ms": round(float(p99), 1),
         "max_ms": round(float(milliseconds.max()), 1),
+        **stages(),
     }
     report("latency", float(p50) / 1000, figures)
 
@@ -151,8 +153,21 @@ def one_bar(session: Session, stream: StillStream, number: int) -> float:
         order = entry_of(opens)
         if order is not None and order.status == "FILLED":
             return time.perf_counter() - began
-        time.sleep(0.001)
+        time.sleep(0.004)
     raise SystemExit(f"No order within {GIVE_UP} s of bar {number}: {why_not(opens)}")
+
+
+def stages() -> dict[str, float]:
+    """Medians by the stamps on the rows: bar stored, order written, order filled."""
+    from trading.models import Order
+
+    orders = list(Order.objects.filter(purpose="ENTRY").select_related("run"))[WARM_UP:]
+    decided = [o.created_at - o.run.queued_at for o in orders if o.run]
+    sent = [o.finished_at - o.created_at for o in orders if o.finished_at]
+    return {
+        "decide_ms": round(1000 * median(d.total_seconds() for d in decided), 1),
+        "send_ms": round(1000 * median(d.total_seconds() for d in sent), 1),
+    }
 
 
 def entry_of(opens: datetime) -> Order | None:

@@ -87,7 +87,8 @@ class Order(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.purpose} {self.get_side_display()} {self.lots} {self.symbol.name}"
+        size = f"{Decimal(self.lots).normalize():f} {self.symbol.name}"
+        return f"{Purpose(self.purpose).label} {Side(self.side).label.lower()} {size}"
 
 
 class Position(models.Model):
@@ -131,7 +132,8 @@ class Position(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_side_display()} {self.lots} {self.symbol.name} #{self.broker_id}"
+        size = f"{Decimal(self.lots).normalize():f} {self.symbol.name}"
+        return f"{Side(self.side).label} {size} #{self.broker_id}"
 
 
 class Fill(models.Model):

@@ -12,6 +12,7 @@ from django.utils.timezone import now
 from trading.brokers.base import Broker, Unavailable
 from trading.engine import money
 from trading.engine.decide import Decision, Plan, decide
+from trading.engine.orders import OrderStatus
 from trading.engine.strategies import build
 from trading.engine.types import (
     TIMEFRAMES,
@@ -141,7 +142,8 @@ def _act(run: StrategyRun, decision: Decision, broker: Broker, state: AccountSta
         order = entry_create(run=run, intent=entry, expires_at=expires_at)
         order_send(order=order, broker=broker)
         run.numbers = {**numbers, "sizing": dict(entry.numbers)}
-        _finish(run, RunState.DONE, "ENTRY", code=order.code, message=f"{order}: {order.status}")
+        message = f"{order}: {OrderStatus(order.status).lower()}"
+        _finish(run, RunState.DONE, "ENTRY", code=order.code, message=message)
     elif isinstance(entry, Denied):
         run.numbers = {**numbers, "refusal": dict(entry.numbers)}
         _refuse(run, entry)
