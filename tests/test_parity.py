@@ -169,6 +169,7 @@ def market_of(rng: np.random.Generator, stage: Stage, seconds: int, count: int) 
         steps = rng.choice((-1, 0, 1, drift), rng.integers(0, 60))
         path = [bid, *(bid + np.cumsum(steps)).tolist()]
         shape = (path[0], max(path), min(path), path[-1])
+        time -= time % seconds
         candles.append(Candle(time, *shape, pick(rng, (0, 1, 2, 5, 12)), tuple(path[1:])))
         bid = path[-1]
         time = _next_open(time, seconds, rng)
@@ -328,6 +329,29 @@ def test_strategies(kind: str, data: st.DataObject, seed: int) -> None:
     strategy = build(kind, data.draw(PARAMS[kind]))
     play = play_of(seed, strategy.warmup + 80, strategy=strategy)
     assert_same(play.told, lived(play.scene, strategy, play.candles), play.bars)
+
+
+@many(30)
+@given(seeds, counts)
+def test_on_bars_with_a_rollover_inside_the_simulator_never_pays_less_swap(
+    seed: int, count: int
+) -> None:
+    """Lots are bounded so that what swap does to the balance changes no other trade."""
+    rng = np.random.default_rng(seed)
+    spec = replace(STAGES[0].instrument, swap_short=Decimal("-3.3"))
+    stage = replace(STAGES[0], instrument=spec)
+    limits = Limits(max_lots=Decimal("0.01"), margin_use=Decimal(100))
+    scene = replace(scene_of(rng, stage), timeframe="H4", limits=limits, leverage=3000)
+    scene = replace(scene, balance=Decimal(25000), risk_percent=Decimal(2), first_tick=0.0)
+    candles = market_of(rng, stage, scene.seconds, count)
+    bars = bars_from_candles(candles, spec.tick_size)
+    strategy = script(rng, bars, float(spec.tick_size))
+    told = simulated(scene, strategy, bars).trades
+    live = lived(scene, strategy, candles, worst_path).trades
+    assert [replace(t, swap=Decimal(0)) for t in told] == [
+        replace(t, swap=Decimal(0)) for t in live
+    ]
+    assert all(a.swap <= b.swap for a, b in zip(told, live, strict=True))
 
 
 def test_live_builds_the_bars_that_the_backtest_reads() -> None:

@@ -165,14 +165,25 @@ def test_gap_through_the_stop_fills_at_the_open_and_slips() -> None:
     assert trades(table, slipped(3)) == ["1-2 long 1 at 1003>847 STOP"]
 
 
-def test_gap_through_the_take_fills_at_the_better_open() -> None:
+def test_gap_through_the_take_fills_at_the_better_open_without_slippage() -> None:
     table = """
        O    H    L    C spread side stop take entry
-    1000 1000 1000 1000      0   -1   20   20     -
+    1000 1000 1000 1000      0   -1   94   20     -
     1000 1000 1000 1000      0   -1    -    -     -
      950  960  900  950      5   -1    -    -     -
     """
-    assert trades(table) == ["1-2 short 5 at 1000>955 TAKE"]
+    assert trades(table, slipped(3)) == ["1-2 short 1 at 997>955 TAKE"]
+
+
+@pytest.mark.parametrize(("open_", "reason"), [(980, "STOP"), (1030, "TAKE"), (1029, "SIGNAL")])
+def test_an_open_at_a_level_comes_before_the_signal(open_: int, reason: str) -> None:
+    table = f"""
+       O       H       L       C    spread side stop take entry
+    1000    1000    1000    1000         0    1   20   30     -
+    1000    1000    1000    1000         0    0    -    -     -
+    {open_} {open_} {open_} {open_}      0    0    -    -     -
+    """
+    assert trades(table) == [f"1-2 long 5 at 1000>{open_} {reason}"]
 
 
 def test_a_wider_spread_alone_reaches_the_stop_of_a_short() -> None:
@@ -279,6 +290,19 @@ def test_worst_and_best_price_are_of_the_closing_side() -> None:
     """
     (trade,) = run(table).trades
     assert (trade["worst"], trade["best"]) == (1023.0, 983.0)
+
+
+def test_a_position_sees_nothing_beyond_its_exit() -> None:
+    table = """
+       O    H    L    C spread side stop take entry
+    1000 1000 1000 1000      0    1   94   30     -
+    1000 1010  995 1000      0   {}    -    -     -
+    1000 1050  {} 1000      0    1    -    -     -
+    """
+    (stopped,) = run(table.format(1, 800), slipped(3)).trades
+    assert (stopped["worst"], stopped["best"]) == (903.0, 1010.0)
+    (taken,) = run(table.format(1, 990), slipped(3)).trades
+    assert (taken["worst"], taken["best"]) == (990.0, 1030.0)
 
 
 def test_the_stop_on_record_is_the_one_of_the_entry() -> None:

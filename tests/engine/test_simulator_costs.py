@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pytest
+
 from tests.engine.tables import Setup, instrument, run, trades
 from trading.engine.risk import Limits
 from trading.engine.types import Conversion, Costs
@@ -98,6 +100,41 @@ def test_swap_in_a_foreign_currency_converts_at_the_closing_price() -> None:
     assert run(table, late).trades["steps"].tolist() == [1000]
     assert run(table, late).trades["swap"].tolist() == [-0.62]  # -500 / 800 = -0.625, halves up
     assert run(table, setup).trades["swap"].tolist() == [0.0]
+
+
+FOUR_HOURS = replace(SWAPPED, seconds=4 * 3600, start=datetime(2026, 1, 5, 16, tzinfo=UTC))
+"""The second bar opens at 20:00, the rollover is at 22:00."""
+
+
+@pytest.mark.parametrize(
+    ("setup", "low", "close", "expected"),
+    [
+        (FOUR_HOURS, 980, 1000, ["1-1", -2.5]),
+        (FOUR_HOURS, 990, 1000, ["1-2", -2.5]),
+        (replace(FOUR_HOURS, instrument=instrument(swap_long=Decimal(1))), 980, 1000, ["1-1", 0.0]),
+        (replace(FOUR_HOURS, instrument=instrument(swap_long=Decimal(1))), 990, 1000, ["1-2", 5.0]),
+    ],
+)
+def test_a_rollover_inside_a_bar_came_before_the_exit_if_it_costs(
+    setup: Setup, low: int, close: int, expected: list[object]
+) -> None:
+    table = f"""
+       O    H    L       C    spread side stop take entry
+    1000 1000 1000    1000         0    1   20    -     -
+    1000 1000 {low} {close}        0    1    -    -     -
+    1000 1000 1000    1000         0    1    -    -     -
+    """
+    (trade,) = run(table, setup).trades
+    assert [f"{trade['entry_bar']}-{trade['exit_bar']}", trade["swap"]] == expected
+
+
+def test_the_last_bar_s_rollover_is_paid_at_the_end() -> None:
+    table = """
+       O    H    L    C spread side stop take entry
+    1000 1000 1000 1000      0    1   20    -     -
+    1000 1000 1000 1000      0    1    -    -     -
+    """
+    assert run(table, FOUR_HOURS).trades["swap"].tolist() == [-2.5]
 
 
 # --- stop-out

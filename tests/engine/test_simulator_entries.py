@@ -82,6 +82,22 @@ def test_daily_loss_counts_from_the_new_day_at_the_rollover() -> None:
     assert denials(DAILY, Setup(limits=limits, start=at)) == {}
 
 
+def test_the_day_starts_with_the_higher_of_balance_and_equity() -> None:
+    table = """
+       O    H    L    C spread side stop take entry
+    1000 1000 1000 1000      0    1   20    -     -
+    1000 1000 1000 1000      0    1    -    -     -
+    1100 1100 1100 1100      0    1    -    -     -
+    1100 1100 1000 1000      0    -1  20    -     -
+    1000 1000 1000 1000      0   -1    -    -     -
+    """
+    limits = Limits(daily_loss=Decimal(4), margin_use=Decimal(100))
+    rollover = datetime(2026, 1, 6, 22, tzinfo=UTC)
+    for hours, refused in ((2, {"DAILY_LOSS": 1}), (4, {})):
+        setup = Setup(limits=limits, start=rollover - timedelta(hours=hours))
+        assert denials(table, setup) == refused
+
+
 def test_volume_below_the_minimum_is_refused_not_rounded_up() -> None:
     assert denials(entry_table(stop=101)) == {"VOLUME_BELOW_MIN": 1}
     assert trades(entry_table(stop=100)) == ["1-1 long 1 at 1000>1000 END"]

@@ -17,22 +17,18 @@ from __future__ import annotations
 import numpy as np
 
 from trading.engine import fills
+from trading.engine.exits import judge_bar, judge_end, judge_inside, judge_open, see
 from trading.engine.fills import Contract
 from trading.engine.kernels import inlined, kernel
 from trading.engine.quiet import count_entries, ride, wait
 from trading.engine.tape import (
     DAILY_LOSS,
     DENIAL_CODES,
-    END,
     FAR,
     NONE,
-    SIGNAL,
     SPREAD_TOO_WIDE,
     STATE,
-    STOP,
-    STOP_OUT,
     STOP_REQUIRED,
-    TAKE,
     TRADE,
     VOLUME_BELOW_MIN,
     Bar,
@@ -88,20 +84,20 @@ def _run(
             break
         bar, wish = _bar_at(tape, t, 1.0 / contract.tick_size), _wish_before(tape, t)
         is_fresh = wish.side != 0 and (t == 1 or wish.side != side[t - 2])
-        while night < len(nights) and nights[night] <= time[t]:
-            _roll_over(s, bar, contract, calendar.nights[night])
-            night += 1
+        if due <= time[t]:
+            night = _roll_over(s, bar, contract, calendar, night)
+        s.nights = _nights_until(calendar, night, time[t] + calendar.seconds)
         if s.side != 0:
-            verdict = _judge_open(s, bar, contract, wish.side)
+            verdict = judge_open(s, bar, contract, wish.side)
             _leave(s, bar, verdict, contract, out.trades[s.trades])
         if s.side == 0 and is_fresh:
             denial = _follow_signal(s, bar, wish, contract, rules, out.trades[s.trades])
             if denial != NONE:
                 out.denials[denial] += 1
         elif s.side != 0:
-            _leave(s, bar, _judge_bar(s, bar, contract), contract, out.trades[s.trades])
+            _leave_inside(s, bar, judge_bar(s, bar, contract), contract, out.trades[s.trades])
         if t == last and s.side != 0:
-            _leave(s, bar, _judge_end(s, bar, contract), contract, out.trades[s.trades])
+            _leave_inside(s, bar, judge_end(s, bar, contract), contract, out.trades[s.trades])
         out.equity[t] = _equity(s, bar, bar.close, contract)
         t += 1
 
@@ -111,6 +107,7 @@ def _bar_at(tape: Tape, t: int, scale: float) -> Bar:
     """Bar `t` in ticks."""
     return Bar(
         t,
+        tape.time[t],
         int(tape.open[t] * scale + 0.5),
         int(tape.high[t] * scale + 0.5),
         int(tape.low[t] * scale + 0.5),
@@ -146,18 +143,33 @@ def _equity(s: State, bar: Bar, bid: int, contract: Contract) -> float:
 
 
 @kernel
-def _roll_over(s: State, bar: Bar, contract: Contract, nights: int) -> None:
-    """Swap of the open position and the reference of the new day, at the first tick after."""
-    if s.side != 0 and nights > 0:
-        price = fills.closing_price(s.side, bar.open, bar.spread)
-        s.swap += fills.swap_of(contract, s.side, s.steps, nights, price, bar.rate)
+def _roll_over(s: State, bar: Bar, contract: Contract, calendar: Calendar, night: int) -> int:
+    """Swap of the open position and the reference of the new day, at the first open after.
+
+    Returns the next rollover.
+    """
+    price = fills.closing_price(s.side, bar.open, bar.spread)
+    while night < len(calendar.time) and calendar.time[night] <= bar.time:
+        if s.side != 0:
+            nights = calendar.nights[night]
+            s.swap += fills.swap_of(contract, s.side, s.steps, nights, price, bar.rate)
+        night += 1
     s.day_start = fills.round_cents(max(s.balance, _equity(s, bar, bar.open, contract)))
+    return night
+
+
+@inlined
+def _nights_until(calendar: Calendar, night: int, end: int) -> int:
+    """What the next rollover books if it comes before `end`."""
+    is_near = night < len(calendar.time) and calendar.time[night] < end
+    return calendar.nights[night] if is_near else 0
 
 
 @kernel
 def _exit(s: State, bar: Bar, verdict: Verdict, contract: Contract, row: Trade) -> None:
     """Close the position, book the money and write the trade."""
     price, reason = verdict.price, verdict.reason
+    see(s, price)
     profit = fills.round_cents(fills.floating(contract, s.side, s.entry, price, s.steps, bar.rate))
     half = fills.half_commission(contract, s.steps)
     row.entry_bar, row.exit_bar, row.side, row.steps = s.bar, bar.row, s.side, s.steps
@@ -178,79 +190,12 @@ def _leave(s: State, bar: Bar, verdict: Verdict, contract: Contract, row: Trade)
 
 
 @kernel
-def _judge_open(s: State, bar: Bar, contract: Contract, wanted: int) -> Verdict:
-    """Levels that the open is already beyond fill at the open; then the signal's own exit."""
-    price = fills.closing_price(s.side, bar.open, bar.spread)
-    slipped = price - s.side * contract.slippage
-    if fills.reaches(-s.side, price, s.stop):
-        return Verdict(STOP, slipped)
-    if fills.reaches(s.side, price, s.take):
-        return Verdict(TAKE, price)
-    if _is_stopped_out(s, price, bar, contract):
-        return Verdict(STOP_OUT, slipped)
-    return Verdict(SIGNAL, slipped) if s.side != wanted else Verdict(NONE, 0)
-
-
-@kernel
-def _judge_end(s: State, bar: Bar, contract: Contract) -> Verdict:
-    """The tape is over: out at the last close."""
-    price = fills.closing_price(s.side, bar.close, bar.spread)
-    return Verdict(END, price - s.side * contract.slippage)
-
-
-@kernel
-def _is_stopped_out(s: State, price: int, bar: Bar, contract: Contract) -> bool:
-    floating = fills.floating(contract, s.side, s.entry, price, s.steps, bar.rate)
-    return s.balance + s.swap + floating < fills.STOP_OUT_LEVEL * s.margin
-
-
-@kernel
-def _stop_out_price(s: State, bar: Bar, start: int, last: int, contract: Contract) -> int:
-    """The first closing price on the way from `start` to `last` that stops out (bisection)."""
-    if _is_stopped_out(s, start, bar, contract):
-        return start
-    good, bad = start, last
-    while abs(good - bad) > 1:
-        middle = (good + bad) // 2
-        if _is_stopped_out(s, middle, bar, contract):
-            bad = middle
-        else:
-            good = middle
-    return bad
-
-
-@kernel
-def _judge_bar(s: State, bar: Bar, contract: Contract) -> Verdict:
-    """Levels reached by a position that is open from the open on."""
-    start = fills.closing_price(s.side, bar.open, bar.spread)
-    return _judge_inside(s, bar, contract, start, bar.high if s.side > 0 else bar.low)
-
-
-@kernel
-def _judge_inside(s: State, bar: Bar, contract: Contract, start: int, best: int) -> Verdict:
-    """Levels reached while the position is open, the adverse ones first.
-
-    `start` is the closing price at which its time in the bar begins, `best` the bid it is sure to
-    have seen at its best.
-    """
-    favourable = fills.closing_price(s.side, best, bar.spread)
-    if s.side > 0:
-        adverse = bar.low
-        s.worst, s.best = min(s.worst, adverse), max(s.best, favourable)
-    else:
-        adverse = bar.high + bar.spread
-        s.worst, s.best = max(s.worst, adverse), min(s.best, favourable)
-    stopped = fills.reaches(-s.side, adverse, s.stop)
-    last = s.stop if stopped else adverse
-    if _is_stopped_out(s, last, bar, contract):
-        price = _stop_out_price(s, bar, start, last, contract)
-        reason = STOP if stopped and price == s.stop else STOP_OUT
-        return Verdict(reason, price - s.side * contract.slippage)
-    if stopped:
-        return Verdict(STOP, s.stop - s.side * contract.slippage)
-    if fills.reaches(s.side, favourable, s.take):
-        return Verdict(TAKE, s.take)
-    return Verdict(NONE, 0)
+def _leave_inside(s: State, bar: Bar, verdict: Verdict, contract: Contract, row: Trade) -> None:
+    """As `_leave`, after the open: a rollover inside the bar came first if it costs."""
+    if verdict.reason >= 0 and s.nights > 0:
+        swap = fills.swap_of(contract, s.side, s.steps, s.nights, verdict.price, bar.rate)
+        s.swap += min(0.0, swap)
+    _leave(s, bar, verdict, contract, row)
 
 
 @kernel
@@ -271,7 +216,7 @@ def _follow_signal(
         return denial
     if price == quote:
         _enter(s, bar, entry, steps, contract)
-        _leave(s, bar, _judge_bar(s, bar, contract), contract, row)
+        _leave_inside(s, bar, judge_bar(s, bar, contract), contract, row)
     else:
         _pending(s, bar, (entry, steps, price, quote), contract, row)
     return NONE
@@ -374,4 +319,4 @@ def _pending(
     best = bar.close
     if is_stop:
         best = bar.high if entry.side > 0 else bar.low
-    _leave(s, bar, _judge_inside(s, bar, contract, start, best), contract, row)
+    _leave_inside(s, bar, judge_inside(s, bar, contract, start, best), contract, row)

@@ -77,6 +77,8 @@ class Calendar(NamedTuple):
 
     time: IntArray
     nights: IntArray
+    seconds: int
+    """What a bar covers: of more than an hour, a rollover may fall into it."""
 
 
 class Trade(Protocol):
@@ -113,6 +115,8 @@ class State(Protocol):
     take: int
     bar: int
     swap: float
+    nights: int
+    """What a rollover inside the bar at hand books."""
     margin: float
     risk: float
     worst: int
@@ -160,6 +164,7 @@ class Bar(NamedTuple):
     """One bar in ticks, bid side."""
 
     row: int
+    time: int
     open: int
     high: int
     low: int
@@ -227,8 +232,9 @@ def rules_of(
 
 
 def calendar_of(time: IntArray, triple_weekday: int) -> Calendar:
-    """The rollovers between the first and the last of some bars' open times."""
-    if not len(time):
-        return Calendar(time, time)
-    rollovers = risk.rollovers(int(time[0]), int(time[-1]))
-    return Calendar(rollovers, risk.swap_nights(rollovers, triple_weekday))
+    """The rollovers from the first of some bars' open times to the end of the last bar."""
+    if len(time) < 2:
+        return Calendar(time[:0], time[:0], 0)
+    seconds = int(np.diff(time).min())
+    rollovers = risk.rollovers(int(time[0]), int(time[-1]) + seconds - 1)
+    return Calendar(rollovers, risk.swap_nights(rollovers, triple_weekday), seconds)
