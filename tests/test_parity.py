@@ -287,7 +287,7 @@ seeds = st.integers(0, 2**64 - 1)
 counts = st.integers(20, 80)
 
 
-@many(50)
+@many(120)
 @given(seeds, counts, st.booleans())
 def test_any_orders_on_the_worst_path(seed: int, count: int, is_reckless: bool) -> None:
     play = play_of(seed, count, is_reckless=is_reckless)
@@ -295,7 +295,7 @@ def test_any_orders_on_the_worst_path(seed: int, count: int, is_reckless: bool) 
     assert_same(play.told, replace(live, ambiguous=[]), play.bars)
 
 
-@many(50)
+@many(120)
 @given(seeds, counts, st.booleans())
 def test_any_orders_on_a_random_path(seed: int, count: int, is_reckless: bool) -> None:
     play = play_of(seed, count, is_reckless=is_reckless)
@@ -323,7 +323,7 @@ PARAMS = {
 
 
 @pytest.mark.parametrize("kind", sorted(REGISTRY))
-@many(15)
+@many(20)
 @given(st.data(), seeds)
 def test_strategies(kind: str, data: st.DataObject, seed: int) -> None:
     strategy = build(kind, data.draw(PARAMS[kind]))

@@ -180,6 +180,18 @@ def test_the_price_of_the_spread_alone_can_stop_out() -> None:
     assert trades(table, RECKLESS) == ["1-1 long 1000 at 1000>994 STOP_OUT"]
 
 
+def test_margin_is_that_of_the_price_paid() -> None:
+    """90 lots bought at 1,010 with a leverage of 10: out below 4,545, which is reached at 949."""
+    table = """
+       O    H    L    C spread side stop take entry
+    1000 1000 1000 1000      0    1   90    -     -
+    1000 1000  940 1000      0    1    -    -     -
+    """
+    limits = Limits(max_lots=Decimal(90), margin_use=Decimal(100))
+    setup = replace(RECKLESS, leverage=10, limits=limits, costs=Costs(slippage_ticks=10))
+    assert trades(table, setup) == ["1-1 long 90 at 1010>939 STOP_OUT"]
+
+
 def test_swap_counts_for_the_stop_out() -> None:
     setup = replace(
         RECKLESS,
