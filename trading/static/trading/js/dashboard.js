@@ -115,7 +115,10 @@ function receive(frame, chart, equity) {
   if (frame.type === "snapshot") {
     chart.setPositions(state.positions);
     if (snapshots++) chart.reload(); // frames were missed while the line was down
-    else chart.paintMarkers(); // now with their currencies
+    else {
+      chart.paintMarkers(); // now with their currencies
+      chooseEquity();
+    }
     showEquity(equity);
   }
 }
@@ -130,6 +133,12 @@ function receiveMarket(frame, chart, equity) {
   chart.setPositions(state.positions);
   const account = state.accounts.get(Number(byId("equity-account").value));
   if (account) equity.add(state.marketTime, Number(account.equity));
+}
+
+/** Begin with an account that has a curve. */
+function chooseEquity() {
+  const [account] = [...state.equity].find(([, curve]) => curve.length) ?? [];
+  if (account !== undefined) byId("equity-account").value = String(account);
 }
 
 function showEquity(equity) {

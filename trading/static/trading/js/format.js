@@ -11,12 +11,11 @@ export function formatMoney(value, currency) {
 }
 
 function moneyFormat(currency) {
-  const digits = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
   try {
-    const format = new Intl.NumberFormat("en", { style: "currency", currency, ...digits });
+    const format = new Intl.NumberFormat("en", { style: "currency", currency });
     return (value) => format.format(value);
   } catch {
-    const format = new Intl.NumberFormat("en", digits);
+    const format = new Intl.NumberFormat("en", { minimumFractionDigits: 2 });
     return (value) => `${currency} ${format.format(value)}`.trim();
   }
 }

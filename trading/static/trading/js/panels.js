@@ -173,8 +173,10 @@ function paintDeployment(cell, row, state) {
     const label = href ? element("a", { class: "tb-link", href }) : element("span");
     cell.append(label, element("small"));
   }
+  const account = state.accountName(row.account);
   setText(cell.firstElementChild, row.label);
-  setText(cell.lastElementChild, state.accountName(row.account));
+  setText(cell.lastElementChild, account);
+  cell.lastElementChild.title = account;
 }
 
 function paintDecision(cell, row) {
