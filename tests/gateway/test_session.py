@@ -9,11 +9,20 @@ from django_q.models import OrmQ
 
 from tests.brokers.test_contract import BUY
 from tests.desk import NOON, Desk, make_desk, swings
+from tests.factories import make_account
 from trading.engine.bars import resample
 from trading.engine.types import Bars, Quote
 from trading.gateway import session as module
 from trading.gateway.session import Session
-from trading.models import Account, BarChunk, Candle, Event, Position, StrategyRun
+from trading.models import (
+    Account,
+    BarChunk,
+    Candle,
+    Event,
+    PaperBook,
+    Position,
+    StrategyRun,
+)
 from trading.selectors.bars import bars_tail
 from trading.services.accounts import WAITING
 from trading.services.brokers import broker_for
@@ -127,6 +136,18 @@ def test_an_account_without_an_adapter_is_halted_and_says_why(desk: Desk) -> Non
     account = Account.objects.get()
     assert account.state == "HALTED"
     assert "expected a broker kind of paper" in account.state_reason
+
+
+def test_a_broken_account_leaves_the_others_trading(desk: Desk, session: Session) -> None:
+    broken = make_account(name="without a book", state=Account.State.ACTIVE)
+    PaperBook.objects.create(account=make_account(name="nonsense"), state={"balance": "?"})
+    session.load()
+    session.on_quotes([desk.quote("1.10000", at(60)), desk.quote("1.10000", at(120))])
+    session.observe()
+    assert StrategyRun.objects.count() == 1
+    assert Account.objects.get(name="nonsense").state == "HALTED"
+    broken.refresh_from_db()
+    assert broken.observed_at is None
 
 
 def test_a_paused_deployment_leaves_the_candles_coming(desk: Desk, session: Session) -> None:

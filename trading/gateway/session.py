@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
@@ -10,7 +11,7 @@ from threading import Event
 from time import monotonic
 
 import structlog
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
 from django.utils.timezone import now
 
 from trading.brokers.base import Broker, BrokerError, Stream
@@ -112,16 +113,30 @@ class Session:
     def observe(self) -> None:
         """Write down what the brokers say of their accounts."""
         for seat in self._seats.values():
-            try:
-                seat.state = seat.broker.account()
-            except BrokerError as e:
-                log.warning("account not readable", account=str(seat.account), error=str(e))
-                continue
-            account_observe(account=seat.account, state=seat.state)
-            account_connected(account=seat.account, reason="the gateway reads its broker")
-            orders_expire(account=seat.account, market_time=self.stream.now())
-            orders_doubt(account=seat.account, sent_before=now() - DOUBT_AFTER)
-            self._look_for_vanished(seat, seat.state)
+            with self._isolated(seat):
+                self._observe(seat)
+
+    def _observe(self, seat: Seat) -> None:
+        account, market_time = seat.account, self.stream.now()
+        seat.state = seat.broker.account()
+        account_observe(account=account, state=seat.state)
+        account_connected(account=account, reason="the gateway reads its broker")
+        orders_expire(account=account, market_time=market_time)
+        orders_doubt(account=account, sent_before=now() - DOUBT_AFTER)
+        self._look_for_vanished(seat, seat.state)
+
+    @contextmanager
+    def _isolated(self, seat: Seat) -> Iterator[None]:
+        """One account's trouble is that account's alone; the database's is everybody's."""
+        try:
+            yield
+        except BrokerError as e:
+            log.warning("broker unavailable", account=str(seat.account), error=str(e))
+        except DatabaseError:
+            raise
+        except Exception as e:
+            log.exception("account failed", account=str(seat.account))
+            account_halt(account=seat.account, reason=f"{type(e).__name__}: {e}")
 
     def _drain(self) -> list[Quote]:
         """Everything that waits, or the next quote to come within a moment."""
@@ -137,13 +152,10 @@ class Session:
         return list({quote.symbol: quote for quote in quotes}.values())
 
     def _feed(self, seat: Seat, quotes: Sequence[Quote]) -> None:
-        try:
+        with self._isolated(seat):
             fills = seat.broker.feed(quotes)
-        except BrokerError as e:
-            log.warning("broker not fed", account=str(seat.account), error=str(e))
-            return
-        if fills:
-            fills_record(account=seat.account, fills=fills)
+            if fills:
+                fills_record(account=seat.account, fills=fills)
 
     def _close_bar(self, closing: Closing) -> None:
         symbol = self._symbols[closing.symbol]
