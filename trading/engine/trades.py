@@ -46,7 +46,7 @@ class Trades:
     mae: FloatArray
     """Farthest the closing price went against the trade, price units >= 0."""
     mfe: FloatArray
-    """Farthest it went in favour; the bar of the exit counts, though the exit may be earlier."""
+    """Farthest it went in favour; of the bar of a stop or a take no more than the exit counts."""
     mae_r: FloatArray
     """mae / distance of the stop from the entry."""
     mfe_r: FloatArray
