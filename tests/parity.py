@@ -25,6 +25,7 @@ from trading.engine.book_state import BookState, OpenPosition, Ticket
 from trading.engine.decide import Plan, decide
 from trading.engine.risk import Limits
 from trading.engine.strategies.base import Params, Strategy
+from trading.engine.ticks import ticks_of
 from trading.engine.types import (
     TIMEFRAMES,
     Bars,
@@ -172,8 +173,9 @@ def simulated(scene: Scene, strategy: Strategy, bars: Bars) -> Story:
     instrument = scene.instrument
     conversion = money.conversion_for(instrument, scene.currency, scene.quotes(0))
     rate = np.array([scene.conversion(row) for row in range(len(bars))])
+    ticks = ticks_of(bars, float(instrument.tick_size))
     output = simulator.simulate(
-        tape.tape_of(bars, strategy.signals(bars), rate),
+        tape.tape_of(ticks, strategy.signals(bars), rate),
         fills.contract_of(instrument, scene.costs, conversion, scene.leverage),
         tape.rules_of(instrument, scene.limits, scene.balance, scene.risk_percent),
         tape.calendar_of(bars.time, instrument.triple_swap_weekday),

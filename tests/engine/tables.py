@@ -15,6 +15,7 @@ import numpy as np
 
 from trading.engine import fills, simulator, tape
 from trading.engine.risk import Limits
+from trading.engine.ticks import ticks_of
 from trading.engine.types import Bars, Conversion, Costs, FloatArray, Instrument, Signals
 
 NOON = datetime(2026, 1, 6, 12, tzinfo=UTC)
@@ -60,8 +61,9 @@ def run(table: str, setup: Setup | None = None) -> tape.Output:
     """Simulate a table."""
     setup = setup or Setup()
     bars, signals = read(table, setup)
+    ticks = ticks_of(bars, float(setup.instrument.tick_size))
     return simulator.simulate(
-        tape.tape_of(bars, signals, np.array(setup.rates)),
+        tape.tape_of(ticks, signals, np.array(setup.rates)),
         fills.contract_of(setup.instrument, setup.costs, setup.conversion, setup.leverage),
         tape.rules_of(setup.instrument, setup.limits, setup.balance, setup.risk_percent),
         tape.calendar_of(bars.time, setup.instrument.triple_swap_weekday),

@@ -15,13 +15,13 @@ from typing import Final
 import numpy as np
 
 from trading.engine import fills, tape
-from trading.engine.barcheck import check_bars
 from trading.engine.metrics import Curve, Metrics, metrics_of
 from trading.engine.risk import Limits
 from trading.engine.simulator import simulate
 from trading.engine.stats import day_ends
 from trading.engine.strategies.base import Strategy
 from trading.engine.tape import Output
+from trading.engine.ticks import ticks_of
 from trading.engine.trades import Trades, trades_of
 from trading.engine.types import (
     Bars,
@@ -111,10 +111,12 @@ class Stage:
     """Everything of a run but the strategy, prepared once for any number of runs."""
 
     def __init__(self, bars: Bars, terms: Terms, start: int) -> None:
-        self.is_spread_known = check_bars(bars)
         self.terms = terms
         self.start = start
-        self.bars = bars.slice(start)
+        ticks = ticks_of(bars, float(terms.instrument.tick_size))
+        self.mean_spread = ticks.spreads / len(bars)
+        """Ticks."""
+        self.bars = ticks.since(start)
         instrument, conversion = terms.instrument, terms.conversion
         self.contract = fills.contract_of(instrument, terms.costs, conversion, terms.leverage)
         limits, balance, risk = terms.limits, terms.balance, terms.risk_percent
@@ -208,7 +210,7 @@ def _settings_of(request: BacktestRequest, stage: Stage) -> dict[str, object]:
         "digits": max(0, -exponent),
         "from": first.isoformat(),
         "to": last.isoformat(),
-        "bars": len(stage.bars),
+        "bars": len(stage.bars.time),
         "warm_up_bars": stage.start,
         "currency": terms.currency,
         "conversion": _conversion_text(terms),
@@ -218,7 +220,7 @@ def _settings_of(request: BacktestRequest, stage: Stage) -> dict[str, object]:
         "limits": {name: str(v) for name, v in asdict(terms.limits).items() if v is not None},
         "commission_per_lot": str(terms.costs.commission_per_lot),
         "slippage_ticks": terms.costs.slippage_ticks,
-        "mean_spread_ticks": round(float(stage.bars.spread.mean()) / stage.contract.tick_size, 4),
+        "mean_spread_ticks": round(stage.mean_spread, 4),
         "swap_long": str(instrument.swap_long),
         "swap_short": str(instrument.swap_short),
     }
@@ -233,7 +235,7 @@ def _conversion_text(terms: Terms) -> str:
 def _warnings_of(stage: Stage, trades: Trades, output: Output) -> list[str]:
     """What a reader must know before believing the numbers."""
     found = []
-    if not stage.is_spread_known:
+    if stage.mean_spread == 0.0:
         found.append("The bars carry no spread and none was given: the spread costs nothing here")
     if len(trades) < FEW_TRADES:
         found.append(f"{len(trades)} trades are too few to conclude anything")

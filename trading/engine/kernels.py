@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import numba
 
@@ -20,14 +20,18 @@ MARKS: Final = (b"engine.kernels", b"NamedTuple")
 F = TypeVar("F", bound=Callable[..., object])
 
 
+OPTIONS: Final[dict[str, Any]] = {"cache": True, "nogil": True, "error_model": "numpy"}
+"""Kept on disk; other Python threads run meanwhile; x / 0 is infinite or NaN, not an error."""
+
+
 def kernel(function: F) -> F:
-    """Compile a function; other Python threads run while it does."""
-    return cast(F, numba.njit(cache=True, nogil=True)(function))
+    """Compile a function."""
+    return cast(F, numba.njit(**OPTIONS)(function))
 
 
 def inlined(function: F) -> F:
     """Compile a function into those that call it, where a call would cost too much."""
-    return cast(F, numba.njit(cache=True, nogil=True, inline="always")(function))
+    return cast(F, numba.njit(inline="always", **OPTIONS)(function))
 
 
 def sources_digest(package: Path) -> str:

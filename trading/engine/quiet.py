@@ -9,14 +9,19 @@ from __future__ import annotations
 from trading.engine import fills
 from trading.engine.fills import Contract
 from trading.engine.kernels import inlined, kernel
-from trading.engine.tape import State, Tape
-from trading.engine.types import FloatArray, SideArray
+from trading.engine.tape import State
+from trading.engine.ticks import RecordArray
+from trading.engine.types import FloatArray, IntArray, SideArray
+
+Columns = tuple[IntArray, RecordArray, FloatArray, SideArray]
+"""Time, rows, rate and side of a tape: loose, since members of a tuple are dear to reach."""
 
 
 @inlined
-def wait(s: State, t: int, due: int, tape: Tape, equity: FloatArray) -> int:
+def wait(
+    t: int, due: int, balance: float, time: IntArray, side: SideArray, equity: FloatArray
+) -> int:
     """Without a position: nothing happens until a signal asks for an entry."""
-    time, side, balance = tape.time, tape.side, s.balance
     wanted = side[t - 1] if t > 0 else 0
     before = side[t - 2] if t > 1 else 0
     while t < len(time) and time[t] < due and (wanted == 0 or wanted == before):
@@ -27,23 +32,22 @@ def wait(s: State, t: int, due: int, tape: Tape, equity: FloatArray) -> int:
 
 
 @inlined
-def ride(s: State, t: int, due: int, contract: Contract, tape: Tape, equity: FloatArray) -> int:
+def ride(
+    s: State, t: int, due: int, contract: Contract, columns: Columns, equity: FloatArray
+) -> int:
     """With a position: nothing happens while the signal holds and no price reaches a level.
 
     The levels are stop, take and stop-out. The last bar is never quiet.
     """
-    time, side, opens, closes = tape.time, tape.side, tape.open, tape.close
-    highs, lows, spreads, rates = tape.high, tape.low, tape.spread, tape.rate
+    time, rows, rates, side = columns
     held, entry, steps, stop, take = s.side, s.entry, s.steps, s.stop, s.take
     cash, least = s.balance + s.swap, fills.STOP_OUT_LEVEL * s.margin
     worst, best = s.worst, s.best
-    is_long, scale = held > 0, 1.0 / contract.tick_size
+    is_long = held > 0
     while t < len(time) - 1 and time[t] < due and side[t - 1] == held:
-        rate = rates[t] if len(rates) > 1 else rates[0]
-        spread = 0 if is_long else int(spreads[t] * scale + 0.5)
-        first = int(opens[t] * scale + 0.5) + spread
-        low = min(first, int(lows[t] * scale + 0.5) + spread)
-        high = max(first, int(highs[t] * scale + 0.5) + spread)
+        row, rate = rows[t], rates[t] if len(rates) > 1 else rates[0]
+        spread = 0 if is_long else row.spread
+        low, high = row.low + spread, row.high + spread
         adverse, favourable = (low, high) if is_long else (high, low)
         if fills.reaches(-held, adverse, stop) or fills.reaches(held, favourable, take):
             break
@@ -51,7 +55,7 @@ def ride(s: State, t: int, due: int, contract: Contract, tape: Tape, equity: Flo
             break
         worst = min(worst, low) if is_long else max(worst, high)
         best = max(best, high) if is_long else min(best, low)
-        price = int(closes[t] * scale + 0.5) + spread
+        price = row.close + spread
         equity[t] = cash + fills.floating(contract, held, entry, price, steps, rate)
         t += 1
     s.worst, s.best = worst, best

@@ -35,7 +35,6 @@ from trading.engine.tape import (
     Calendar,
     Entry,
     Output,
-    RecordArray,
     Rules,
     State,
     Tape,
@@ -43,6 +42,7 @@ from trading.engine.tape import (
     Verdict,
     Wish,
 )
+from trading.engine.ticks import RecordArray, TickRow
 from trading.engine.types import FloatArray
 
 
@@ -54,9 +54,11 @@ def simulate(tape: Tape, contract: Contract, rules: Rules, calendar: Calendar) -
     state = np.zeros(1, STATE)
     state["balance"] = state["day_start"] = rules.balance
     trades = np.empty(count_entries(tape.side) + 1, TRADE)
-    out = Output(trades, np.empty(len(tape.time)), np.zeros(len(DENIAL_CODES), np.int64))
+    # the last place, index NONE, counts the entries that nothing forbade
+    denials = np.zeros(len(DENIAL_CODES) + 1, np.int64)
+    out = Output(trades, np.empty(len(tape.time)), denials)
     _run(state, tape, contract, rules, calendar, out)
-    return out._replace(trades=trades[: int(state["trades"][0])])
+    return Output(trades[: int(state["trades"][0])], out.equity, denials[:NONE])
 
 
 @kernel
@@ -70,59 +72,44 @@ def _run(
 ) -> None:
     """The loop: `wait` and `ride` pass over the bars in which the rules let nothing happen.
 
-    Records and scalars are handed on, not arrays: those are too dear at every bar.
+    Records and scalars are handed on, arrays only loose: as members of a tuple they are too dear.
     """
-    s, time, side, nights = state[0], tape.time, tape.side, calendar.time
+    s, time, rows, side, rates = state[0], tape.time, tape.rows, tape.side, tape.rate
+    stops, takes, entries, nights = tape.stop, tape.take, tape.entry, calendar.time
+    trades, equity, denials = out
     last, night, t = len(time) - 1, 0, 0
     while t <= last:
         due = nights[night] if night < len(nights) else FAR
         if s.side == 0:
-            t = wait(s, t, due, tape, out.equity)
+            t = wait(t, due, s.balance, time, side, equity)
         else:
-            t = ride(s, t, due, contract, tape, out.equity)
+            t = ride(s, t, due, contract, (time, rows, rates, side), equity)
         if t > last:
             break
-        bar, wish = _bar_at(tape, t, 1.0 / contract.tick_size), _wish_before(tape, t)
-        is_fresh = wish.side != 0 and (t == 1 or wish.side != side[t - 2])
-        if due <= time[t]:
+        bar = _bar_of(t, time[t], rows[t], _at(rates, t))
+        wanted = int(side[t - 1]) if t > 0 else 0
+        is_fresh = wanted != 0 and (t == 1 or wanted != side[t - 2])
+        if due <= bar.time:
             night = _roll_over(s, bar, contract, calendar, night)
-        s.nights = _nights_until(calendar, night, time[t] + calendar.seconds)
+        s.nights = _nights_until(calendar, night, bar.time + calendar.seconds)
         if s.side != 0:
-            verdict = judge_open(s, bar, contract, wish.side)
-            _leave(s, bar, verdict, contract, out.trades[s.trades])
+            _leave(s, bar, judge_open(s, bar, contract, wanted), contract, trades[s.trades])
         if s.side == 0 and is_fresh:
-            denial = _follow_signal(s, bar, wish, contract, rules, out.trades[s.trades])
-            if denial != NONE:
-                out.denials[denial] += 1
+            wish = Wish(wanted, _at(stops, t - 1), _at(takes, t - 1), _at(entries, t - 1))
+            denials[_follow_signal(s, bar, wish, contract, rules, trades[s.trades])] += 1
         elif s.side != 0:
-            _leave_inside(s, bar, judge_bar(s, bar, contract), contract, out.trades[s.trades])
+            _leave_inside(s, bar, judge_bar(s, bar, contract), contract, trades[s.trades])
         if t == last and s.side != 0:
-            _leave_inside(s, bar, judge_end(s, bar, contract), contract, out.trades[s.trades])
-        out.equity[t] = _equity(s, bar, bar.close, contract)
+            _leave_inside(s, bar, judge_end(s, bar, contract), contract, trades[s.trades])
+        equity[t] = _equity(s, bar, bar.close, contract)
         t += 1
 
 
 @inlined
-def _bar_at(tape: Tape, t: int, scale: float) -> Bar:
-    """Bar `t` in ticks."""
-    return Bar(
-        t,
-        tape.time[t],
-        int(tape.open[t] * scale + 0.5),
-        int(tape.high[t] * scale + 0.5),
-        int(tape.low[t] * scale + 0.5),
-        int(tape.close[t] * scale + 0.5),
-        int(tape.spread[t] * scale + 0.5),
-        _at(tape.rate, t),
-    )
-
-
-@inlined
-def _wish_before(tape: Tape, t: int) -> Wish:
-    """What the close before bar `t` asked for."""
-    row = max(0, t - 1)
-    side = int(tape.side[row]) if t > 0 else 0
-    return Wish(side, _at(tape.stop, row), _at(tape.take, row), _at(tape.entry, row))
+def _bar_of(t: int, time: int, row: TickRow, rate: float) -> Bar:
+    """A row with what belongs to it, as 64-bit integers."""
+    open_, high, low, close = int(row.open), int(row.high), int(row.low), int(row.close)
+    return Bar(t, time, open_, high, low, close, int(row.spread), rate)
 
 
 @inlined

@@ -6,12 +6,11 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from trading.engine import risk
 from trading.engine.risk import Limits
+from trading.engine.ticks import RecordArray, TickBars
 from trading.engine.types import (
-    Bars,
     ExitReason,
     FloatArray,
     Instrument,
@@ -19,8 +18,6 @@ from trading.engine.types import (
     SideArray,
     Signals,
 )
-
-RecordArray = npt.NDArray[np.void]
 
 FAR: Final = 1 << 60
 """A level no price reaches."""
@@ -39,14 +36,13 @@ DENIAL_CODES: Final = ("SPREAD_TOO_WIDE", "DAILY_LOSS", "STOP_REQUIRED", "VOLUME
 
 
 class Tape(NamedTuple):
-    """Bars and signals as columns of one length; rate, stop, take and entry may have length 1."""
+    """Bars and signals as columns of one length; rate, stop, take and entry may have length 1.
+
+    `rows` are records of `ticks.TICK_ROW`.
+    """
 
     time: IntArray
-    open: FloatArray
-    high: FloatArray
-    low: FloatArray
-    close: FloatArray
-    spread: FloatArray
+    rows: RecordArray
     rate: FloatArray
     side: SideArray
     stop: FloatArray
@@ -193,11 +189,10 @@ class Entry(NamedTuple):
     take_distance: int
 
 
-def tape_of(bars: Bars, signals: Signals, rate: FloatArray) -> Tape:
+def tape_of(bars: TickBars, signals: Signals, rate: FloatArray) -> Tape:
     """Bars and the signals of the same rows; `rate` has a value per bar or one for all."""
-    columns = (bars.time, bars.open, bars.high, bars.low, bars.close, bars.spread)
     levels = (_slim(column) for column in (signals.stop, signals.take, signals.entry))
-    return Tape(*columns, rate, signals.side, *levels)
+    return Tape(bars.time, bars.rows, rate, signals.side, *levels)
 
 
 def _slim(column: FloatArray) -> FloatArray:

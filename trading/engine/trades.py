@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from decimal import Decimal
-from typing import Final
 
 import numpy as np
 
@@ -80,21 +79,12 @@ class Trades:
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-_WORST: Final = (tape.STOP, tape.STOP_OUT)
-"""Exits at the worst price of the trade."""
-
-
 def trades_of(output: Output, tape_: Tape, contract: Contract, instrument: Instrument) -> Trades:
     """The simulator's trades with prices, excursions and estimated costs."""
     t = output.trades
     side, entry, exit_ = t["side"], t["entry"], t["exit"]
     tick = _TickScale(instrument.tick_size)
-    gone = side * (exit_ - entry)
-    is_worst = np.isin(t["reason"], _WORST)
-    mae = np.where(is_worst, -gone, np.maximum(side * (entry - t["worst"]), -gone))
-    best = np.maximum(side * (t["best"] - entry), gone)
-    mfe = np.where(t["reason"] == tape.TAKE, gone, best)
-    mae, mfe = np.maximum(mae, 0.0), np.maximum(mfe, 0.0)
+    mae, mfe = side * (entry - t["worst"]), side * (t["best"] - entry)
     distance = np.maximum(np.abs(entry - t["stop"]), 1)
     net = np.round(t["profit"] - t["commission"] + t["swap"], 2)
     spread_cost, slippage_cost = _price_costs(output, tape_, contract)
@@ -139,7 +129,7 @@ def _price_costs(output: Output, tape_: Tape, contract: Contract) -> tuple[Float
     """Spread and slippage of each trade, in account currency at the rate of its exit."""
     t = output.trades
     entered, left, is_long = t["entry_bar"], t["exit_bar"], t["side"] > 0
-    ticks = np.floor(tape_.spread[np.where(is_long, entered, left)] / contract.tick_size + 0.5)
+    ticks = tape_.rows["spread"][np.where(is_long, entered, left)]
     wanted = tape_.entry[entered - 1] if len(tape_.entry) > 1 else tape_.entry[:1]
     level = np.floor(wanted / contract.tick_size + 0.5)
     is_slipped = np.isnan(level) | (level != t["entry"])  # a limit fills at its level
