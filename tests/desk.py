@@ -92,6 +92,10 @@ class ScriptedBroker:
         self.asked.append(position_id)
         return self.answer()
 
+    def cancel(self, client_id: str) -> bool:
+        self.asked.append(f"cancel {client_id}")
+        return True
+
     def feed(self, quotes: Sequence[Quote]) -> Sequence[Fill]:
         return []
 

@@ -18,6 +18,7 @@ from trading.models import (
     Event,
     Fill,
     HistoryImport,
+    KillSwitch,
     Order,
     PaperBook,
     Position,
@@ -106,6 +107,7 @@ def make_order(**fields: Any) -> Order:
         "purpose": Purpose.ENTRY,
         "side": Side.LONG,
         "lots": Decimal("0.10"),
+        "status": "APPROVED",
     }
     return Order.objects.create(**{**given, **fields})
 
@@ -208,6 +210,11 @@ def make_history_import(**fields: Any) -> HistoryImport:
 def make_simulated_market(**fields: Any) -> SimulatedMarket:
     given = {"source": f"simulated-{next(_numbers)}", "market_time": MONDAY}
     return SimulatedMarket.objects.create(**{**given, **fields})
+
+
+def make_kill_switch(**fields: Any) -> KillSwitch:
+    given = {"mode": "HALT", "reason": "drill", "pulled_by": "tester"}
+    return KillSwitch.objects.create(**{**given, **fields})
 
 
 def make_risk_limit(**fields: Any) -> RiskLimit:

@@ -21,6 +21,7 @@ GROUPS: Final = {
     },
     "Risk": {
         "trading.RiskLimit": "shield",
+        "trading.KillSwitch": "emergency_home",
         "trading.Event": "history",
         "trading.EquityPoint": "show_chart",
     },

@@ -66,7 +66,11 @@ HALF: Final[dict[type[Model], Callable[[], Model]]] = {
     models.SimulatedMarket: factories.make_simulated_market
 }
 """Changed by people, but made and deleted by nobody."""
-ALL: Final = {**EDITABLE, **ENGINES_OWN, **HALF}
+LATCHED: Final[dict[type[Model], Callable[[], Model]]] = {
+    models.KillSwitch: factories.make_kill_switch
+}
+"""Made by pulling, changed by re-arming, deleted by nobody."""
+ALL: Final = {**EDITABLE, **ENGINES_OWN, **HALF, **LATCHED}
 pytestmark = pytest.mark.django_db
 every_page = pytest.mark.parametrize("model", ALL, ids=lambda model: model.__name__)
 engines_page = pytest.mark.parametrize("model", ENGINES_OWN, ids=lambda model: model.__name__)

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from tests.engine.tables import instrument
-from trading.engine.orders import IN_FLIGHT, TRANSITIONS, OrderStatus, sources
 from trading.engine.types import AccountState, Bars, EngineError, PositionState, Quote
 
 D = Decimal
@@ -59,11 +58,3 @@ def test_an_account_without_a_position_keeps_the_others() -> None:
     assert after.positions == (two,)
     last = after.without(two, D(-51), D(20))
     assert (last.balance, last.equity, last.margin) == (D(977), D(977), D(0))
-
-
-def test_an_order_is_sent_once_and_ends_for_good() -> None:
-    assert sources(OrderStatus.SENDING) == {OrderStatus.APPROVED}
-    ends = {status for status, targets in TRANSITIONS.items() if not targets}
-    assert ends == {OrderStatus.FILLED, OrderStatus.REJECTED, OrderStatus.EXPIRED}
-    assert not ends & IN_FLIGHT
-    assert set(TRANSITIONS) == set(OrderStatus)

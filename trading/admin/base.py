@@ -15,10 +15,20 @@ from unfold.decorators import display
 
 if TYPE_CHECKING:  # unfold ships no types; its class is the framework's with another look
     from django.contrib.admin import ModelAdmin as UnfoldModelAdmin
+    from django.contrib.admin import TabularInline
 else:
     from unfold.admin import ModelAdmin as UnfoldModelAdmin
+    from unfold.admin import TabularInline
 
-__all__ = ["JournalAdmin", "ModelAdmin", "ReadOnlyAdmin", "display", "plain", "price"]
+__all__ = [
+    "JournalAdmin",
+    "ModelAdmin",
+    "ReadOnlyAdmin",
+    "TabularInline",
+    "display",
+    "plain",
+    "price",
+]
 
 M = TypeVar("M", bound=Model)
 MOST_COUNTED: Final = 10_000

@@ -1,24 +1,48 @@
 """Orders, fills and positions: the engine's, to look at only."""
 
 from django.contrib import admin
+from django.http import HttpRequest
 
-from trading.admin.base import JournalAdmin, display, plain, price
-from trading.models import Fill, Order, Position
+from trading.admin.base import JournalAdmin, TabularInline, display, plain, price
+from trading.models import Fill, Order, OrderTransition, Position
 
 SIDE_LABELS = {1: "success", -1: "danger"}
 STATUS_LABELS = {
+    "PROPOSED": "info",
     "APPROVED": "info",
     "SENDING": "info",
     "ACCEPTED": "info",
+    "PARTIAL": "info",
+    "CANCEL_PENDING": "info",
     "FILLED": "success",
-    "REJECTED": "danger",
+    "DONE_PARTIAL": "success",
+    "DENIED": "warning",
     "EXPIRED": "warning",
+    "CANCELLED": "warning",
+    "BROKER_EXPIRED": "warning",
+    "NOT_EXECUTED": "warning",
+    "REJECTED": "danger",
     "UNKNOWN": "danger",
+    "LATE_FILLED": "danger",
 }
+
+
+class TransitionInline(TabularInline[OrderTransition, Order]):
+    """Every move of the order, oldest first."""
+
+    model = OrderTransition
+    fields = ("at", "source", "target", "cause", "evidence", "actor")
+    readonly_fields = ("at", "source", "target", "cause", "evidence", "actor")
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Order | None = None) -> bool:
+        return False
 
 
 @admin.register(Order)
 class OrderAdmin(JournalAdmin[Order]):
+    inlines = [TransitionInline]
     list_display = [
         "created_at",
         "symbol",

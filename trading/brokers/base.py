@@ -82,6 +82,9 @@ class Broker(Protocol):
     def close(self, position_id: str) -> Receipt:
         """Close a whole position; harmless to repeat. Raises as `submit`."""
 
+    def cancel(self, client_id: str) -> bool:
+        """Take a resting order back; False when there is none (any more). Raises as `submit`."""
+
     def feed(self, quotes: Sequence[Quote]) -> Sequence[Fill]:
         """Show the market, in order; what it made the broker execute since. Gateway only."""
 

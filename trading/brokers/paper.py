@@ -79,6 +79,10 @@ class PaperBroker:
         filled = self._change(lambda book: book.close(position_id))
         return Receipt(f"close-{position_id}", position_id, tuple(filled))
 
+    def cancel(self, client_id: str) -> bool:
+        """As the port says."""
+        return self._change(lambda book: book.cancel(client_id))
+
     def feed(self, quotes: Sequence[Quote]) -> Sequence[Fill]:
         """Judge every quote; the store is touched only when one of them changes the book."""
         book = self._watch()

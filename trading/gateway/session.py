@@ -28,6 +28,7 @@ from trading.services.accounts import (
 )
 from trading.services.brokers import broker_for
 from trading.services.fills import fills_record
+from trading.services.kills import kills_apply
 from trading.services.markets import bars_backfill
 from trading.services.orders import orders_doubt, orders_expire
 from trading.services.quotes import quotes_put
@@ -124,6 +125,7 @@ class Session:
         orders_expire(account=account, market_time=market_time)
         orders_doubt(account=account, sent_before=now() - DOUBT_AFTER)
         self._look_for_vanished(seat, seat.state)
+        kills_apply(account=account, broker=seat.broker, state=seat.state)
 
     @contextmanager
     def _isolated(self, seat: Seat) -> Iterator[None]:

@@ -10,8 +10,8 @@ from trading.models.markets import (
     Symbol,
     Timeframe,
 )
-from trading.models.orders import Fill, Order, Position, Purpose, Side
-from trading.models.risk import RiskLimit
+from trading.models.orders import Fill, Order, OrderTransition, Position, Purpose, Side
+from trading.models.risk import KillMode, KillSwitch, RiskLimit
 from trading.models.strategies import Deployment, Strategy, StrategyRun
 
 __all__ = [
@@ -24,7 +24,10 @@ __all__ = [
     "Event",
     "Fill",
     "HistoryImport",
+    "KillMode",
+    "KillSwitch",
     "Order",
+    "OrderTransition",
     "PaperBook",
     "Position",
     "Purpose",

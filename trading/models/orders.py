@@ -5,7 +5,7 @@ from decimal import Decimal
 from django.db import models
 from django.utils.timezone import now
 
-from trading.engine.orders import OrderStatus
+from trading.engine.orders import RESERVING, OrderStatus
 from trading.engine.types import OrderKind
 from trading.models.accounts import Account
 from trading.models.markets import Symbol
@@ -20,6 +20,9 @@ class Side(models.IntegerChoices):
 class Purpose(models.TextChoices):
     ENTRY = "ENTRY", "Entry"
     CLOSE = "CLOSE", "Close"
+
+
+STATUS_CHOICES = [(s.value, s.value.replace("_", " ").title()) for s in OrderStatus]
 
 
 class Order(models.Model):
@@ -49,9 +52,10 @@ class Order(models.Model):
     stop = models.DecimalField(max_digits=18, decimal_places=9, null=True, blank=True)
     take = models.DecimalField(max_digits=18, decimal_places=9, null=True, blank=True)
     status = models.CharField(
-        max_length=12,
-        choices=[(s.value, s.value.replace("_", " ").title()) for s in OrderStatus],
-        default=OrderStatus.APPROVED.value,
+        max_length=14,
+        choices=STATUS_CHOICES,
+        default=OrderStatus.PROPOSED.value,
+        help_text="Last of its transitions",
     )
     code = models.CharField(max_length=40, blank=True, help_text="Broker's or our own reason code")
     message = models.CharField(max_length=300, blank=True)
@@ -78,17 +82,43 @@ class Order(models.Model):
             ),
         ]
         indexes = [
-            # the gate's and the sweeper's question: what is on its way
+            # the gate's and reconciliation's question: what may change the exposure by itself
             models.Index(
                 fields=["account", "symbol"],
-                condition=models.Q(status__in=["APPROVED", "SENDING", "UNKNOWN"]),
-                name="order_in_flight",
+                condition=models.Q(status__in=sorted(RESERVING)),
+                name="order_reserving",
             ),
         ]
 
     def __str__(self) -> str:
         size = f"{Decimal(self.lots).normalize():f} {self.symbol.name}"
         return f"{Purpose(self.purpose).label} {Side(self.side).label.lower()} {size}"
+
+
+class OrderTransition(models.Model):
+    """One move of an order, append-only: the order's status is that of the newest."""
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="transitions")
+    source = models.CharField(max_length=14, choices=STATUS_CHOICES)
+    target = models.CharField(max_length=14, choices=STATUS_CHOICES)
+    cause = models.CharField(max_length=40, help_text="What made it move, e.g. broker, reconcile")
+    evidence = models.JSONField(default=dict, help_text="What was seen")
+    actor = models.CharField(max_length=80, help_text="Process or person")
+    at = models.DateTimeField(default=now)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            # an order enters SENDING once, ever
+            models.UniqueConstraint(
+                fields=["order"],
+                condition=models.Q(target=OrderStatus.SENDING.value),
+                name="transition_to_sending_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} -> {self.target} ({self.cause})"
 
 
 class Position(models.Model):

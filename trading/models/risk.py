@@ -6,6 +6,7 @@ from django.utils.timezone import now
 
 from trading.engine.risk import Control
 from trading.models.accounts import Account
+from trading.models.markets import Symbol
 from trading.models.strategies import Deployment
 
 
@@ -61,3 +62,52 @@ class RiskLimit(models.Model):
     def scope(self) -> str:
         """Where it applies, in words."""
         return str(self.deployment or self.account or "global")
+
+
+class KillMode(models.TextChoices):
+    HALT = "HALT", "Halt: no entries"
+    REDUCE = "REDUCE", "Reduce: only what makes exposure smaller"
+    FLATTEN = "FLATTEN", "Flatten: close everything, then no entries"
+
+
+class KillSwitch(models.Model):
+    """A switch that was pulled: latched until a permitted person re-arms it with a reason.
+
+    Without account, deployment and symbol it is global.
+    """
+
+    mode = models.CharField(max_length=7, choices=KillMode.choices)
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, null=True, blank=True, related_name="kill_switches"
+    )
+    deployment = models.ForeignKey(
+        Deployment, on_delete=models.PROTECT, null=True, blank=True, related_name="kill_switches"
+    )
+    symbol = models.ForeignKey(
+        Symbol, on_delete=models.PROTECT, null=True, blank=True, related_name="kill_switches"
+    )
+    reason = models.CharField(max_length=200)
+    pulled_by = models.CharField(max_length=80)
+    pulled_at = models.DateTimeField(default=now)
+    rearmed_by = models.CharField(max_length=80, blank=True)
+    rearmed_at = models.DateTimeField(null=True, blank=True)
+    rearm_reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        permissions = [("rearm_killswitch", "Can re-arm a kill switch")]
+        indexes = [
+            # the gate's question: what is pulled now
+            models.Index(
+                fields=["account"],
+                condition=models.Q(rearmed_at__isnull=True),
+                name="kill_switch_pulled",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mode} {self.scope}"
+
+    @property
+    def scope(self) -> str:
+        """What it stops, in words."""
+        return str(self.deployment or self.symbol or self.account or "everything")

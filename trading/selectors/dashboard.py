@@ -28,11 +28,13 @@ from trading.models import (
     EquityPoint,
     Event,
     Fill,
+    KillSwitch,
     Position,
     StrategyRun,
     Symbol,
 )
 from trading.selectors.bars import bars_tail
+from trading.selectors.kills import kills_pulled
 
 FILLS: Final = 20
 """Latest fills in a snapshot."""
@@ -87,8 +89,16 @@ def events_after(last_id: int, limit: int = 200) -> EventsFrame:
 
 
 def account_payloads() -> list[AccountPayload]:
-    """All accounts by name."""
-    return [_account(account) for account in Account.objects.order_by("name")]
+    """All accounts by name; one that a kill switch covers is halted, whatever its row says."""
+    killed = {switch.account_id: switch for switch in kills_pulled() if _covers_accounts(switch)}
+    return [
+        _account(account, killed.get(None) or killed.get(account.pk))
+        for account in Account.objects.order_by("name")
+    ]
+
+
+def _covers_accounts(switch: KillSwitch) -> bool:
+    return switch.deployment_id is None and switch.symbol_id is None
 
 
 def position_payloads() -> list[PositionPayload]:
@@ -212,14 +222,14 @@ def _points_at(goals: list[tuple[int, datetime]]) -> Iterable[EquityPoint]:
     )
 
 
-def _account(account: Account) -> AccountPayload:
+def _account(account: Account, switch: KillSwitch | None) -> AccountPayload:
     start = account.day_start_equity
     return {
         "id": account.pk,
         "name": account.name,
         "currency": account.currency,
-        "state": account.state,
-        "state_reason": account.state_reason,
+        "state": Account.State.HALTED.value if switch else account.state,
+        "state_reason": f"Kill switch: {switch.reason}" if switch else account.state_reason,
         "balance": f"{account.balance:.2f}",
         "equity": f"{account.equity:.2f}",
         "margin": f"{account.margin:.2f}",

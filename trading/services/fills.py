@@ -8,10 +8,11 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils.timezone import now
 
-from trading.engine.orders import OrderStatus, sources
+from trading.engine.orders import OrderStatus
 from trading.engine.types import Fill as EngineFill
-from trading.models import Account, Deployment, Fill, Order, Position, Symbol
+from trading.models import Account, Deployment, Fill, Order, Position, Severity, Symbol
 from trading.services.events import Happening, event_append
+from trading.services.transitions import Cause, order_move
 
 
 @transaction.atomic
@@ -108,16 +109,28 @@ def _close_position(position: Position, fill: EngineFill) -> None:
 
 
 def _fill_order(order: Order, fill: EngineFill) -> None:
+    """FILLED, or LATE_FILLED where we had concluded that nothing was executed."""
+    evidence = {"deal": fill.deal_id, "position": fill.position_id, "lots": str(fill.lots)}
     columns = {
-        "status": OrderStatus.FILLED.value,
         "position_id": fill.position_id,
         "filled_lots": fill.lots,
         "filled_price": fill.price,
         "finished_at": now(),
     }
-    Order.objects.filter(pk=order.pk, status__in=sources(OrderStatus.FILLED)).update(**columns)
-    for name, value in columns.items():
-        setattr(order, name, value)
+    cause = Cause("deal", evidence)
+    if order_move(order=order, to=OrderStatus.FILLED, cause=cause, **columns):
+        return
+    if order_move(order=order, to=OrderStatus.LATE_FILLED, cause=cause, **columns):
+        event_append(
+            happening=Happening(
+                kind="order.late_filled",
+                message=f"Executed although it was taken for dead: {order}",
+                severity=Severity.CRITICAL,
+                account=order.account,
+                deployment=order.deployment,
+                payload={"order": order.pk, **evidence},
+            )
+        )
 
 
 def _tell(account: Account, position: Position, fill: Fill) -> None:

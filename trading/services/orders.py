@@ -12,17 +12,29 @@ from django.utils.timezone import now
 
 from trading.brokers.base import (
     Broker,
+    BrokerError,
     EntryRequest,
     NotSent,
     Receipt,
     Rejected,
     UnknownOutcome,
 )
-from trading.engine.orders import IN_FLIGHT, OrderStatus, sources
+from trading.engine.orders import IN_DOUBT, OrderStatus
 from trading.engine.types import OrderIntent, OrderKind
-from trading.models import Account, Deployment, Order, Position, Purpose, Severity, StrategyRun
+from trading.models import (
+    Account,
+    Deployment,
+    KillSwitch,
+    Order,
+    Position,
+    Purpose,
+    Severity,
+    StrategyRun,
+)
+from trading.selectors.kills import kills_on
 from trading.services.events import Happening, event_append
 from trading.services.fills import fills_record
+from trading.services.transitions import Cause, order_move
 
 log = structlog.get_logger(__name__)
 
@@ -65,16 +77,43 @@ def _create(run: StrategyRun, leg: str, **columns: object) -> Order:
         "symbol": deployment.symbol,
         "client_id": client_id_new(deployment=deployment),
     }
-    order, _ = Order.objects.get_or_create(
-        decision_key=f"{deployment.account_id}:{run.bar_open:%Y%m%dT%H%M%S}:{leg}",
-        defaults={**given, **columns},
-    )
+    key = f"{deployment.account_id}:{run.bar_open:%Y%m%dT%H%M%S}:{leg}"
+    with transaction.atomic():
+        order, created = Order.objects.get_or_create(
+            decision_key=key, defaults={**given, **columns}
+        )
+        if created:
+            order_move(
+                order=order, to=OrderStatus.APPROVED, cause=Cause("decision", {"run": run.pk})
+            )
     return order
 
 
-def client_id_new(*, deployment: Deployment) -> str:
+def kill_close_create(*, position: Position, switch: KillSwitch) -> Order:
+    """A close that a kill switch asks for; every attempt is an order of its own."""
+    attempts = Order.objects.filter(account=position.account, position_id=position.broker_id)
+    with transaction.atomic():
+        order = Order.objects.create(
+            account=position.account,
+            deployment=position.deployment,
+            symbol=position.symbol,
+            decision_key=f"{position.account_id}:{position.broker_id}:kill{switch.pk}:"
+            f"{attempts.count() + 1}",
+            client_id=client_id_new(deployment=position.deployment),
+            purpose=Purpose.CLOSE,
+            side=position.side,
+            lots=position.lots,
+            position_id=position.broker_id,
+        )
+        cause = Cause("kill switch", {"switch": switch.pk})
+        order_move(order=order, to=OrderStatus.APPROVED, cause=cause)
+    return order
+
+
+def client_id_new(*, deployment: Deployment | None) -> str:
     """An id for the broker: random, so that a restored backup cannot use one again."""
-    return f"{deployment.pk % 10**6:06d}_{secrets.token_hex(8)}"
+    number = deployment.pk % 10**6 if deployment is not None else 0
+    return f"{number:06d}_{secrets.token_hex(8)}"
 
 
 def order_send(*, order: Order, broker: Broker) -> Order:
@@ -89,21 +128,44 @@ def order_send(*, order: Order, broker: Broker) -> Order:
     try:
         receipt = _ask(order, broker)
     except (NotSent, Rejected) as e:
-        _finish(order, OrderStatus.REJECTED, code=e.code or type(e).__name__, message=str(e))
+        _refuse(order, OrderStatus.REJECTED, e, e.code)
     except UnknownOutcome as e:
-        _finish(order, OrderStatus.UNKNOWN, code=e.code, message=str(e))
+        _refuse(order, OrderStatus.UNKNOWN, e, e.code)
     except Exception as e:
         log.exception("broker call failed", order=order.pk)
-        _finish(order, OrderStatus.UNKNOWN, code=type(e).__name__, message=str(e))
+        _refuse(order, OrderStatus.UNKNOWN, e, "")
     else:
         _accept(order, receipt)
     return order
 
 
+def order_cancel(*, order: Order, broker: Broker) -> bool:
+    """Take a resting order back; False when it was not resting (any more).
+
+    A cancel that fails, or finds nothing, leaves the order CANCEL_PENDING: it may have been filled,
+    and a fill still completes it.
+    """
+    if not order_move(order=order, to=OrderStatus.CANCEL_PENDING, cause=Cause("cancel")):
+        return False
+    try:
+        cancelled = broker.cancel(order.client_id)
+    except BrokerError as e:
+        log.warning("cancel failed", order=order.pk, error=str(e))
+        return True
+    if cancelled:
+        cause = Cause("broker", {"cancelled": order.client_id})
+        with transaction.atomic():
+            order_move(order=order, to=OrderStatus.CANCELLED, cause=cause, finished_at=now())
+            _tell(order, "order.cancelled", Severity.INFO, f"Taken back: {order}")
+    return True
+
+
 def orders_expire(*, account: Account, market_time: datetime) -> int:
     """Resting orders whose life on the market's clock is over; returns how many."""
     due = Order.objects.filter(
-        account=account, status=OrderStatus.ACCEPTED, expires_at__lte=market_time
+        account=account,
+        status__in=[OrderStatus.ACCEPTED, OrderStatus.CANCEL_PENDING],
+        expires_at__lte=market_time,
     )
     return sum(_expire(order) for order in due)
 
@@ -114,18 +176,9 @@ def orders_doubt(*, account: Account, sent_before: datetime) -> int:
         account=account, status=OrderStatus.SENDING, sent_at__lt=sent_before
     )
     for order in stuck:
-        _finish(order, OrderStatus.UNKNOWN, code="INTERRUPTED", message="The sender died")
+        cause = Cause("sender died", {"sent_at": str(order.sent_at)})
+        _finish(order, OrderStatus.UNKNOWN, cause, code="INTERRUPTED", message="The sender died")
     return len(stuck)
-
-
-def order_move(*, order: Order, to: OrderStatus, **columns: object) -> bool:
-    """One legal transition by conditional UPDATE; False when somebody else has moved it."""
-    columns["status"] = to.value
-    moved = Order.objects.filter(pk=order.pk, status__in=sources(to)).update(**columns)
-    if moved:
-        for name, value in columns.items():
-            setattr(order, name, value)
-    return bool(moved)
 
 
 def _pass_gate(order: Order) -> bool:
@@ -134,9 +187,12 @@ def _pass_gate(order: Order) -> bool:
         account = Account.objects.select_for_update().get(pk=order.account_id)
         refusal = _gate_refusal(order, account)
         if refusal is None:
-            return order_move(order=order, to=OrderStatus.SENDING, sent_at=now())
+            return order_move(
+                order=order, to=OrderStatus.SENDING, cause=Cause("gate"), sent_at=now()
+            )
         code, message = refusal
-        if order_move(order=order, to=OrderStatus.EXPIRED, code=code, message=message):
+        cause = Cause("gate", {"code": code})
+        if order_move(order=order, to=OrderStatus.EXPIRED, cause=cause, code=code, message=message):
             _tell(order, "order.denied", Severity.WARNING, message)
     return False
 
@@ -147,6 +203,11 @@ def _gate_refusal(order: Order, account: Account) -> tuple[str, str] | None:
     if account.state != Account.State.ACTIVE:
         return "ACCOUNT_NOT_ACTIVE", f"Account is {account.state}: {account.state_reason}"
     assert order.deployment_id is not None
+    switch = kills_on(
+        account=account, deployment=order.deployment_id, symbol=order.symbol_id
+    ).first()
+    if switch is not None:
+        return "KILL_SWITCH", f"{switch} pulled by {switch.pulled_by}: {switch.reason}"
     deployment = Deployment.objects.get(pk=order.deployment_id)
     if deployment.state != Deployment.State.RUNNING:
         return "DEPLOYMENT_PAUSED", f"Deployment is {deployment.state}"
@@ -155,7 +216,7 @@ def _gate_refusal(order: Order, account: Account) -> tuple[str, str] | None:
         symbol=order.symbol_id,
         deployment=deployment,
         purpose=Purpose.ENTRY,
-        status__in=[s.value for s in IN_FLIGHT],
+        status__in=[s.value for s in IN_DOUBT],
     ).exclude(pk=order.pk)
     doubtful = in_flight.values_list("client_id", "status").first()
     if doubtful is not None:
@@ -189,28 +250,43 @@ def _accept(order: Order, receipt: Receipt) -> None:
     with transaction.atomic():
         resting = order.purpose == Purpose.ENTRY and not receipt.fills
         if resting:
-            order_move(order=order, to=OrderStatus.ACCEPTED, broker_order_id=receipt.order_id)
+            cause = Cause("broker", {"order_id": receipt.order_id})
+            order_move(
+                order=order,
+                to=OrderStatus.ACCEPTED,
+                cause=cause,
+                broker_order_id=receipt.order_id,
+            )
             _tell(order, "order.accepted", Severity.INFO, f"Resting: {order}")
             return
         fills_record(account=order.account, fills=receipt.fills, answered=order)
         if order.purpose == Purpose.CLOSE and not receipt.fills:
-            _finish(order, OrderStatus.FILLED, code="ALREADY_CLOSED", message="Gone already")
+            cause = Cause("broker", {"fills": 0})
+            _finish(order, OrderStatus.FILLED, cause, code="ALREADY_CLOSED", message="Gone already")
 
 
-def _finish(order: Order, to: OrderStatus, *, code: str, message: str) -> None:
+def _refuse(order: Order, to: OrderStatus, error: Exception, code: str) -> None:
+    kind = type(error).__name__
+    cause = Cause("broker", {"error": kind, "code": code, "message": str(error)[:300]})
+    _finish(order, to, cause, code=code or kind, message=str(error))
+
+
+def _finish(order: Order, to: OrderStatus, cause: Cause, *, code: str, message: str) -> None:
     """A refusal or a doubt, with its event in the same transaction."""
+    columns = {"code": code[:40], "message": message[:300], "finished_at": now()}
     with transaction.atomic():
-        moved = order_move(
-            order=order, to=to, code=code[:40], message=message[:300], finished_at=now()
-        )
+        moved = order_move(order=order, to=to, cause=cause, **columns)
         if moved and to is not OrderStatus.FILLED:
             severity = Severity.ERROR if to is OrderStatus.UNKNOWN else Severity.WARNING
             _tell(order, f"order.{to.value.lower()}", severity, f"{order}: {code} {message}")
 
 
 def _expire(order: Order) -> bool:
+    cause = Cause("market clock", {"expires_at": str(order.expires_at)})
     with transaction.atomic():
-        expired = order_move(order=order, to=OrderStatus.EXPIRED, finished_at=now())
+        expired = order_move(
+            order=order, to=OrderStatus.BROKER_EXPIRED, cause=cause, finished_at=now()
+        )
         if expired:
             _tell(order, "order.expired", Severity.INFO, f"Not reached in time: {order}")
     return expired

@@ -1,0 +1,64 @@
+"""Moving orders: only legal moves, each once, each with its cause on record."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from django.db import transaction
+
+from trading.engine.orders import OrderStatus, sources
+from trading.models import Order, OrderTransition
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why an order moves; `evidence` is what was seen, `actor` a process or a person."""
+
+    name: str
+    evidence: Mapping[str, object] = field(default_factory=dict)
+    actor: str = ""
+
+
+def order_move(*, order: Order, to: OrderStatus, cause: Cause, **columns: object) -> bool:
+    """Move the locked row and append the transition; False when that is not legal from where the
+    row is now, because somebody else has moved it.
+
+    `columns` are further columns of the order that change with the move; `order` follows.
+    """
+    columns["status"] = to.value
+    with transaction.atomic():
+        source = _source(order, to)
+        if source is None:
+            return False
+        Order.objects.filter(pk=order.pk).update(**columns)
+        OrderTransition.objects.create(
+            order=order,
+            source=source.value,
+            target=to.value,
+            cause=cause.name[:40],
+            evidence=dict(cause.evidence),
+            actor=(cause.actor or process_name())[:80],
+        )
+    for name, value in columns.items():
+        setattr(order, name, value)
+    return True
+
+
+def _source(order: Order, to: OrderStatus) -> OrderStatus | None:
+    """Where the row is now, locked; None when there is no legal move from there."""
+    rows = Order.objects.select_for_update().filter(pk=order.pk)
+    status = OrderStatus(rows.values_list("status", flat=True).get())
+    return status if status in sources(to) else None
+
+
+@cache
+def process_name() -> str:
+    """This process in an audit: command, host and process id."""
+    command = sys.argv[1] if len(sys.argv) > 1 else Path(sys.argv[0]).name
+    return f"{command}@{platform.node()}:{os.getpid()}"
