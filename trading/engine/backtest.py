@@ -20,7 +20,7 @@ from trading.engine.risk import Limits
 from trading.engine.simulator import simulate
 from trading.engine.stats import day_ends
 from trading.engine.strategies.base import Strategy
-from trading.engine.tape import Output
+from trading.engine.tape import Output, Tape
 from trading.engine.ticks import ticks_of
 from trading.engine.trades import Trades, trades_of
 from trading.engine.types import (
@@ -125,17 +125,16 @@ class Stage:
         self.rates = _rates_of(terms, len(bars), start)
         self.days = day_ends(self.bars.time, self.calendar.time)
 
-    def tape_of(self, signals: Signals) -> tape.Tape:
+    def tape_of(self, signals: Signals) -> Tape:
         """The part of the history that is acted upon; `signals` are those of all bars."""
         cut = slice(self.start, None)
         side = _fresh_from(signals.side, self.start)
         rest = (signals.stop[cut], signals.take[cut], signals.entry[cut], signals.score[cut])
         return tape.tape_of(self.bars, Signals(side, *rest), self.rates)
 
-    def run(self, signals: Signals) -> tuple[tape.Tape, Output]:
-        """Simulate the signals; other Python threads run meanwhile."""
-        band = self.tape_of(signals)
-        return band, simulate(band, self.contract, self.rules, self.calendar)
+    def play(self, band: Tape) -> Output:
+        """Simulate a tape; other Python threads run meanwhile."""
+        return simulate(band, self.contract, self.rules, self.calendar)
 
     def curve(self, equity: FloatArray) -> Curve:
         return Curve(self.bars.time, equity, self.days, float(self.terms.balance))
@@ -146,7 +145,8 @@ def backtest(request: BacktestRequest) -> Result:
     strategy, terms = request.strategy, request.terms
     start = first_row(strategy, len(request.bars), request.start)
     stage = Stage(request.bars, terms, start)
-    band, output = stage.run(strategy.signals(request.bars))
+    band = stage.tape_of(strategy.signals(request.bars))
+    output = stage.play(band)
     trades = trades_of(output, band, stage.contract, terms.instrument)
     curve = stage.curve(output.equity)
     return Result(

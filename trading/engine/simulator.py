@@ -95,7 +95,12 @@ def _run(
         if s.side != 0:
             _leave(s, bar, judge_open(s, bar, contract, wanted), contract, trades[s.trades])
         if s.side == 0 and is_fresh:
-            wish = Wish(wanted, _at(stops, t - 1), _at(takes, t - 1), _at(entries, t - 1))
+            wish = Wish(
+                wanted,
+                _at(stops, t - 1) * tape.stop_scale,
+                _at(takes, t - 1) * tape.take_scale,
+                _at(entries, t - 1),
+            )
             denials[_follow_signal(s, bar, wish, contract, rules, trades[s.trades])] += 1
         elif s.side != 0:
             _leave_inside(s, bar, judge_bar(s, bar, contract), contract, trades[s.trades])

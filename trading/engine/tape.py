@@ -48,6 +48,9 @@ class Tape(NamedTuple):
     stop: FloatArray
     take: FloatArray
     entry: FloatArray
+    stop_scale: float = 1.0
+    """What the stop's column is multiplied by: many runs may share one column."""
+    take_scale: float = 1.0
 
 
 class Rules(NamedTuple):
@@ -191,8 +194,8 @@ class Entry(NamedTuple):
 
 def tape_of(bars: TickBars, signals: Signals, rate: FloatArray) -> Tape:
     """Bars and the signals of the same rows; `rate` has a value per bar or one for all."""
-    levels = (_slim(column) for column in (signals.stop, signals.take, signals.entry))
-    return Tape(bars.time, bars.rows, rate, signals.side, *levels)
+    stop, take, entry = map(_slim, (signals.stop, signals.take, signals.entry))
+    return Tape(bars.time, bars.rows, rate, signals.side, stop, take, entry)
 
 
 def _slim(column: FloatArray) -> FloatArray:

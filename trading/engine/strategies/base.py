@@ -108,8 +108,8 @@ def empty_study(rows: int) -> Study:
 class AtrStrategy(Strategy):
     """A strategy that enters at market with stop and take in multiples of the average true range.
 
-    Its work is in two parts, so that a sweep over distances studies the bars once: `study` depends
-    on the parameters in `study_params` alone, `signals_from` is cheap.
+    The study depends on the parameters in `study_params` alone: a sweep over distances makes it
+    once.
     """
 
     def __init__(self, params: AtrParams) -> None:
@@ -125,14 +125,9 @@ class AtrStrategy(Strategy):
     def study(self, bars: Bars) -> Study:
         """The sides wanted and the range that distances are measured in."""
 
-    def signals_from(self, study: Study, out: FloatArray | None = None) -> Signals:
-        """The study with this strategy's distances; `out` may take the stop, even the range."""
-        take = no_column(len(study.side))
-        if self.params.take_atr:
-            take = self.params.take_atr * study.range
-        stop = np.multiply(study.range, self.params.stop_atr, out=out)
-        return Signals(study.side, stop, take, no_column(len(study.side)), study.score)
-
     def signals(self, bars: Bars) -> Signals:
-        study = self.study(bars)
-        return self.signals_from(study, out=study.range)
+        study, nothing = self.study(bars), no_column(len(bars))
+        take = self.params.take_atr * study.range if self.params.take_atr else nothing
+        # the range is not needed any more: its memory becomes the stop's
+        stop = np.multiply(study.range, self.params.stop_atr, out=study.range)
+        return Signals(study.side, stop, take, nothing, study.score)
