@@ -64,7 +64,7 @@ STAGES = (
     Stage(instrument(("XAU", "USD"), "0.01", "100", stops_level=5), 265_000),
     Stage(
         instrument(
-            ("US", "EUR"), "0.25", "10", volume_min=Decimal("0.3"), volume_step=Decimal("0.1")
+            ("US", "EUR"), "0.25", "10", volume_min=Decimal("0.25"), volume_step=Decimal("0.1")
         ),
         20_000,
         "EUR",

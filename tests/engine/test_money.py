@@ -36,8 +36,8 @@ def test_a_float_price_on_the_grid_becomes_that_price(ticks: int) -> None:
 
 
 def test_a_price_between_two_ticks_rounds_to_the_nearest_halves_up() -> None:
-    assert money.price_from_float(1.5, Decimal(1)) == 2
-    assert money.price_to_ticks(Decimal("1.5"), Decimal(1)) == 2
+    assert money.price_from_float(2.5, Decimal(1)) == 3
+    assert money.price_to_ticks(Decimal("2.5"), Decimal(1)) == 3
     assert money.price_from_float(1.4999, Decimal(1)) == 1
 
 
@@ -53,7 +53,7 @@ def test_what_is_no_distance_is_refused(value: float) -> None:
         money.distance_from_float(value, TICK)
 
 
-@pytest.mark.parametrize(("value", "ticks"), [(0.1, 1), (1.49, 1), (1.5, 2), (1e9, 10**9)])
+@pytest.mark.parametrize(("value", "ticks"), [(0.1, 1), (1.49, 1), (2.5, 3), (1e9, 10**9)])
 def test_a_distance_is_at_least_one_tick(value: float, ticks: int) -> None:
     assert money.distance_from_float(value, Decimal(1)) == ticks
 

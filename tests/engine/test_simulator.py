@@ -113,25 +113,29 @@ def test_levels_count_from_the_price_before_slippage() -> None:
 
 
 @pytest.mark.parametrize(
-    ("high", "expected"), [(1032, "1-1 long 5 at 1002>1032 TAKE"), (1031, None)]
+    ("high", "expected"), [(1032, "1-2 long 5 at 1002>1032 TAKE"), (1031, None)]
 )
 def test_long_take_is_judged_on_the_bid_and_does_not_slip(high: int, expected: str | None) -> None:
     table = f"""
        O    H    L    C spread side stop take entry
     1000 1000 1000 1000      2    1   20   30     -
+    1000 1000  990 1000      2    1    -    -     -
     1000 {high} 990 1000      2    1    -    -     -
+    1000 1000 1000 1000      2    1    -    -     -
     """
-    assert trades(table) == [expected or "1-1 long 5 at 1002>1000 END"]
+    assert trades(table) == [expected or "1-3 long 5 at 1002>1000 END"]
 
 
-@pytest.mark.parametrize(("low", "expected"), [(968, "1-1 short 5 at 1000>970 TAKE"), (969, None)])
+@pytest.mark.parametrize(("low", "expected"), [(968, "1-2 short 5 at 1000>970 TAKE"), (969, None)])
 def test_short_take_is_judged_on_the_ask(low: int, expected: str | None) -> None:
     table = f"""
        O    H    L    C spread side stop take entry
     1000 1000 1000 1000      2   -1   20   30     -
+    1000 1000 1000 1000      2   -1    -    -     -
     1000 1010 {low} 1000      2   -1    -    -     -
+    1000 1000 1000 1000      2   -1    -    -     -
     """
-    assert trades(table) == [expected or "1-1 short 5 at 1000>1002 END"]
+    assert trades(table) == [expected or "1-3 short 5 at 1000>1002 END"]
 
 
 def test_a_take_fills_without_slippage() -> None:
@@ -223,6 +227,17 @@ def test_no_entry_after_a_stop_until_the_side_changes() -> None:
     1001 1001 1001 1001      0    1    -    -     -
     """
     assert trades(table) == ["1-1 long 5 at 1000>980 STOP", "5-5 long 4 at 1001>1001 END"]
+
+
+def test_no_entry_after_a_gap_through_the_stop_until_the_side_changes() -> None:
+    table = """
+       O    H    L    C spread side stop take entry
+    1000 1000 1000 1000      0    1   20    -     -
+    1000 1000 1000 1000      0    1   20    -     -
+     970  970  970  970      0    1   20    -     -
+     970  970  970  970      0    1   20    -     -
+    """
+    assert trades(table) == ["1-2 long 5 at 1000>970 STOP"]
 
 
 def test_levels_of_an_open_position_do_not_move_with_later_rows() -> None:

@@ -128,6 +128,19 @@ def test_a_rollover_inside_a_bar_came_before_the_exit_if_it_costs(
     assert [f"{trade['entry_bar']}-{trade['exit_bar']}", trade["swap"]] == expected
 
 
+def test_a_rollover_at_the_end_of_a_bar_is_not_inside_it() -> None:
+    table = """
+       O    H    L    C spread side stop take entry
+    1000 1000 1000 1000      0    1   20    -     -
+    1000 1000  980 1000      0    1    -    -     -
+    1000 1000 1000 1000      0    1    -    -     -
+    """
+    for hours in (2, 4):
+        start = datetime(2026, 1, 5, 22, tzinfo=UTC) - timedelta(hours=2 * hours)
+        setup = replace(SWAPPED, start=start, seconds=hours * 3600)
+        assert run(table, setup).trades["swap"].tolist() == [0.0]
+
+
 def test_the_last_bar_s_rollover_is_paid_at_the_end() -> None:
     table = """
        O    H    L    C spread side stop take entry
@@ -151,13 +164,14 @@ def reckless(stop: int, low: int, open_: int = 1000) -> list[str]:
     1000    1000 1000 1000      0    1 {stop}  -     -
     1000    1000 1000 1000      0    1    -    -     -
     {open_} 1000 {low} 1000      0    1    -    -     -
+    1000    1000 1000 1000      0    1    -    -     -
     """,
         RECKLESS,
     )
 
 
 def test_stop_out_closes_at_the_first_price_below_half_the_margin() -> None:
-    assert reckless(stop=10, low=995) == ["1-2 long 1000 at 1000>1000 END"]
+    assert reckless(stop=10, low=995) == ["1-3 long 1000 at 1000>1000 END"]
     assert reckless(stop=10, low=994) == ["1-2 long 1000 at 1000>994 STOP_OUT"]
     assert reckless(stop=10, low=980) == ["1-2 long 1000 at 1000>994 STOP_OUT"]
 
