@@ -38,6 +38,8 @@ TIMED_OUT, RECYCLED = 0, -2  # values of a worker's timer; above 0 it is busy
 FLUSH_SECONDS = 1.0
 FINISH_SECONDS = 5.0
 
+KEEP_CONNECTION = 60
+"""Seconds a process of the cluster keeps its database connection."""
 log = structlog.get_logger(__name__)
 
 
@@ -108,6 +110,9 @@ class Command(BaseCommand):
         self.asked = False
         autodiscover_modules("tasks")  # imported once here, and not again in every worker
         connections.close_all()  # a connection must not be shared by fork
+        # The cluster asks Django to close old connections at every poll and every task; opening
+        # one anew each time would be most of the work of an idle worker.
+        connections["default"].settings_dict["CONN_MAX_AGE"] = KEEP_CONNECTION
         tie_forks()
         raise SystemExit(self._run(grace, standstill))
 
