@@ -25,16 +25,19 @@ def channel(high: FloatArray, low: FloatArray, window: int) -> tuple[FloatArray,
     top, bottom = np.full(n, np.nan), np.full(n, np.nan)
     tops, bottoms = np.empty(window), np.empty(window)  # extremes from row k to the block's end
     for start in range(0, n - window + 1, window):
+        block, next_block = slice(start, start + window), slice(start + window - 1, n)
+        highs, lows = high[block], low[block]
         up, down = -np.inf, np.inf
         for k in range(window - 1, -1, -1):
-            up, down = _widened(up, down, high[start + k], low[start + k])
+            up, down = _widened(up, down, highs[k], lows[k])
             tops[k], bottoms[k] = up, down
-        end = start + window - 1
-        top[end], bottom[end] = up, down
+        highs, lows = high[next_block], low[next_block]
+        above, below = top[next_block], bottom[next_block]
+        above[0], below[0] = up, down
         up, down = -np.inf, np.inf
-        for k in range(1, min(window, n - end)):
-            up, down = _widened(up, down, high[end + k], low[end + k])
-            top[end + k], bottom[end + k] = _widened(up, down, tops[k], bottoms[k])
+        for k in range(1, min(window, len(highs))):
+            up, down = _widened(up, down, highs[k], lows[k])
+            above[k], below[k] = _widened(up, down, tops[k], bottoms[k])
     return top, bottom
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Final, NamedTuple
 
+import numpy as np
+
 from trading.engine.indicators import channel, memory, true_range
 from trading.engine.kernels import kernel
 from trading.engine.strategies.base import (
@@ -84,29 +86,42 @@ def _find_breakouts(
     bar count. The score is the distance from the channel's middle in ranges.
     """
     entry, exit_, hold, atr_window = windows
-    side, range_, score = out
     up = down = out_long = out_short = NEVER
-    alpha, level = 1.0 / atr_window, high[0] - low[0] if len(close) else 0.0
+    alpha = 1.0 / atr_window
+    level, before = (high[0] - low[0], close[0]) if len(close) else (0.0, 0.0)
     for start in range(0, len(close), BLOCK):
-        stop = min(len(close), start + BLOCK)
-        a, b = max(0, start - entry), max(0, start - exit_)
-        top, bottom = channel(high[a:stop], low[a:stop], entry)
-        exit_top, exit_bottom = channel(high[b:stop], low[b:stop], exit_)
-        for i in range(start, stop):
-            price, before = close[i], close[max(0, i - 1)]
-            level += alpha * (true_range(high[i], low[i], before) - level)
-            range_[i] = level
-            middle = (top[i - a] + bottom[i - a]) / 2.0
-            score[i] = (price - middle) / level if level > 0.0 else 0.0
-            k, m = max(0, i - 1 - a), max(0, i - 1 - b)
-            if price > exit_top[m]:
+        rows = slice(start, start + BLOCK)
+        highs, lows, closes = high[rows], low[rows], close[rows]
+        side, range_, score = out.side[rows], out.range[rows], out.score[rows]
+        top, bottom = _channel_since(high, low, entry, start)
+        exit_top, exit_bottom = _channel_since(high, low, exit_, start)
+        for k in range(len(closes)):
+            price, i = closes[k], start + k
+            level += alpha * (true_range(highs[k], lows[k], before) - level)
+            range_[k], before = level, price
+            middle = (top[k + 1] + bottom[k + 1]) / 2.0
+            score[k] = (price - middle) / level if level > 0.0 else 0.0
+            if price > exit_top[k]:
                 out_short = i
                 up = i if price > top[k] else up
-            elif price < exit_bottom[m]:
+            elif price < exit_bottom[k]:
                 out_long = i
                 down = i if price < bottom[k] else down
-            side[i] = 0
+            side[k] = 0
             if up > down:
-                side[i] = 1 if up > out_long and i - up < hold else 0
+                side[k] = 1 if up > out_long and i - up < hold else 0
             elif down > up:
-                side[i] = -1 if down > out_short and i - down < hold else 0
+                side[k] = -1 if down > out_short and i - down < hold else 0
+
+
+@kernel
+def _channel_since(
+    high: FloatArray, low: FloatArray, window: int, start: int
+) -> tuple[FloatArray, FloatArray]:
+    """The channel of the block at `start`, with the row before it in front (NaN where none is)."""
+    first, stop = max(0, start - window), min(len(high), start + BLOCK)
+    top, bottom = channel(high[first:stop], low[first:stop], window)
+    if start > 0:
+        return top[start - first - 1 :], bottom[start - first - 1 :]
+    nothing = np.full(1, np.nan)
+    return np.concatenate((nothing, top)), np.concatenate((nothing, bottom))
