@@ -57,29 +57,12 @@ def test_empty_intervals_make_no_bar() -> None:
     assert built([(60, 1, 0), (600, 2, 0)], "M1").time.tolist() == [60, 600]
 
 
-def test_the_clock_closes_a_bar_without_a_tick() -> None:
-    builder = BarBuilder("M1")
-    builder.add(60, 10, 0)
-    assert builder.close_due(119.9) is None
-    assert builder.close_due(120) == Bar(60, 10, 10, 10, 10, 1, 0)
-    assert builder.forming is None
-    assert builder.close_due(500) is None
-
-
 def test_late_ticks_are_ignored() -> None:
     builder = BarBuilder("M1")
     builder.add(60, 10, 0)
     builder.add(120, 11, 0)
     assert builder.add(119, 99, 0) is None
     assert builder.forming == Bar(120, 11, 11, 11, 11, 1, 0)
-
-
-def test_a_late_tick_does_not_reopen_a_bar_the_clock_closed() -> None:
-    builder = BarBuilder("M1")
-    builder.add(60, 10, 0)
-    builder.close_due(120)
-    assert builder.add(119, 99, 0) is None
-    assert builder.forming is None
 
 
 @pytest.mark.parametrize(("bid", "spread"), [(0, 0), (-1, 0), (float("nan"), 0), (1, -0.1)])

@@ -33,12 +33,12 @@ def test_a_bar_whose_beginning_was_missed_is_partial_and_the_next_is_not() -> No
     assert [c.is_partial for c in closings] == [True, False]
 
 
-def test_a_silent_market_closes_its_bar_by_the_time() -> None:
+def test_the_last_bar_before_a_weekend_closes_when_the_market_opens_again() -> None:
     bars = clock("M1")
     bars.on_quote(quote(1))
-    assert bars.on_time(NOON.timestamp() + 59) == []
-    assert len(bars.on_time(NOON.timestamp() + 60)) == 1
-    assert bars.on_quote(quote(61)) == []
+    weekend = 48 * 3600
+    (closing,) = bars.on_quote(quote(weekend))
+    assert closing.bar.time == NOON.timestamp()
 
 
 def test_every_timeframe_has_its_own_bars() -> None:

@@ -50,7 +50,7 @@ def test_snapshot_asks_a_fixed_number_of_queries(
     count: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     seed(count)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         frame = dashboard.snapshot()
     assert [len(frame[key]) for key in ("accounts", "positions", "fills", "events")] == [count] * 4
 

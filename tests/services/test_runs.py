@@ -1,5 +1,6 @@
 """A run is claimed once and its answer is always written."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -16,7 +17,7 @@ from trading.models import (
     StrategyRun,
     Symbol,
 )
-from trading.services.runs import run_execute
+from trading.services.runs import _bar_end, run_execute
 
 pytestmark = pytest.mark.django_db
 
@@ -127,3 +128,10 @@ def test_a_halted_account_still_closes(desk: Desk) -> None:
     answer(desk, 1, 1.102)
     assert Position.objects.get().closed_at is not None
     assert Order.objects.latest("id").code == "ACCOUNT_NOT_ACTIVE"
+
+
+def test_a_resting_order_lives_for_the_bar_its_quote_is_in() -> None:
+    monday = datetime(2026, 1, 19, 0, 0, 7, tzinfo=UTC)
+    assert _bar_end(monday, "M1") == monday.replace(minute=1, second=0)
+    assert _bar_end(monday, "H4") == monday.replace(hour=4, second=0)
+    assert _bar_end(monday.replace(second=0), "M1") == monday.replace(minute=1, second=0)

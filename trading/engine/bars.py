@@ -52,7 +52,6 @@ class BarBuilder:
         self.seconds = timeframe_seconds(timeframe)
         self.forming: Bar | None = None
         """The bar the next tick may still change."""
-        self._since = -(2**62)  # ticks before this belong to bars that are closed
 
     def add(self, time_s: float, bid: float, spread: float) -> Bar | None:
         """Take a tick in; returns the bar it closes, if it opens a later one.
@@ -63,24 +62,14 @@ class BarBuilder:
         if not (isfinite(bid) and bid > 0 and isfinite(spread) and spread >= 0):
             raise EngineError(f"Expected bid > 0 and spread >= 0, was {bid} and {spread}")
         start = int(time_s // self.seconds) * self.seconds
-        if start < self._since:
-            return None
         bar = self.forming
+        if bar is not None and start < bar.time:
+            return None
         if bar is not None and bar.time == start:
             high, low = max(bar.high, bid), min(bar.low, bid)
             self.forming = Bar(start, bar.open, high, low, bid, bar.volume + 1.0, bar.spread)
             return None
         self.forming = Bar(start, bid, bid, bid, bid, 1.0, spread)
-        self._since = start
-        return bar
-
-    def close_due(self, now_s: float) -> Bar | None:
-        """Close the forming bar by the clock when its interval is over and no tick came."""
-        bar = self.forming
-        if bar is None or now_s < bar.time + self.seconds:
-            return None
-        self.forming = None
-        self._since = bar.time + self.seconds
         return bar
 
 

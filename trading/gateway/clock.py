@@ -23,7 +23,12 @@ class Closing:
 
 
 class BarClock:
-    """Builders of every watched series, fed with every quote once."""
+    """Builders of every watched series, fed with every quote once.
+
+    A bar closes with the first quote after it, never by the time: that quote is the open at which
+    the backtest acts, and before it there is no price to act at. The last bar of a week is decided
+    when the next week opens.
+    """
 
     def __init__(self) -> None:
         self._builders: dict[Series, BarBuilder] = {}
@@ -47,11 +52,6 @@ class BarClock:
             if series[0] == quote.symbol:
                 found += self._closing(series, builder.add(at, bid, spread))
         return found
-
-    def on_time(self, now: float) -> list[Closing]:
-        """The bars that are over at `now` (epoch seconds) though no quote has come since."""
-        due = [(series, b.close_due(now)) for series, b in self._builders.items()]
-        return [closing for series, bar in due for closing in self._closing(series, bar)]
 
     def forming(self) -> dict[Series, Bar]:
         """The bars that are not closed yet."""

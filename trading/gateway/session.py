@@ -107,7 +107,6 @@ class Session:
             for seat in self._seats.values():
                 self._feed(seat, quotes)
         closings = [closing for quote in quotes for closing in self._clock.on_quote(quote)]
-        closings += self._clock.on_time(self.stream.now().timestamp())
         for closing in closings:
             self._close_bar(closing)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from django.db import transaction
@@ -16,7 +16,6 @@ from trading.engine.orders import OrderStatus
 from trading.engine.strategies import build
 from trading.engine.types import (
     TIMEFRAMES,
-    AccountState,
     Bars,
     Denied,
     EngineError,
@@ -98,8 +97,10 @@ def _answer(run: StrategyRun) -> None:
     bars = _bars(run, plan.window)
     broker = broker_for(account=deployment.account)
     state = broker.account()
-    decision = decide(plan, bars, _market(deployment), state)
-    _act(run, decision, broker, state)
+    market = _market(deployment)
+    decision = decide(plan, bars, market, state)
+    run.numbers = {"signal": dict(decision.signal), "equity": f"{state.equity:f}"}
+    _act(run, decision, broker, expires_at=_bar_end(market.quote.time, deployment.timeframe))
 
 
 def _bars(run: StrategyRun, count: int) -> Bars:
@@ -131,24 +132,27 @@ def _market(deployment: Deployment) -> Market:
     )
 
 
-def _act(run: StrategyRun, decision: Decision, broker: Broker, state: AccountState) -> None:
+def _bar_end(at: datetime, timeframe: str) -> datetime:
+    """When the bar that `at` lies in is over: a resting order lives that long."""
+    seconds = TIMEFRAMES[timeframe]
+    return datetime.fromtimestamp((int(at.timestamp()) // seconds + 1) * seconds, UTC)
+
+
+def _act(run: StrategyRun, decision: Decision, broker: Broker, *, expires_at: datetime) -> None:
     """Closes first, then the entry or its refusal; then the answer is written."""
     for seen in decision.closes:
         order_send(order=close_create(run=run, position=_row_of(run, seen)), broker=broker)
     entry = decision.entry
-    numbers = {"signal": dict(decision.signal), "equity": f"{state.equity:f}"}
     if isinstance(entry, OrderIntent):
-        expires_at = run.bar_open + timedelta(seconds=2 * TIMEFRAMES[run.deployment.timeframe])
         order = entry_create(run=run, intent=entry, expires_at=expires_at)
         order_send(order=order, broker=broker)
-        run.numbers = {**numbers, "sizing": dict(entry.numbers)}
+        run.numbers["sizing"] = dict(entry.numbers)
         message = f"{order}: {OrderStatus(order.status).lower()}"
         _finish(run, RunState.DONE, "ENTRY", code=order.code, message=message)
     elif isinstance(entry, Denied):
-        run.numbers = {**numbers, "refusal": dict(entry.numbers)}
+        run.numbers["refusal"] = dict(entry.numbers)
         _refuse(run, entry)
     else:
-        run.numbers = numbers
         outcome = "EXIT" if decision.closes else "HOLD"
         _finish(run, RunState.DONE, outcome, code="", message=entry.reason)
 
