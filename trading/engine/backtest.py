@@ -21,7 +21,7 @@ from trading.engine.simulator import simulate
 from trading.engine.stats import day_ends
 from trading.engine.strategies.base import Strategy
 from trading.engine.tape import Output, Tape
-from trading.engine.ticks import ticks_of
+from trading.engine.ticks import spreads_in, ticks_of
 from trading.engine.trades import Trades, trades_of
 from trading.engine.types import (
     Bars,
@@ -113,10 +113,7 @@ class Stage:
     def __init__(self, bars: Bars, terms: Terms, start: int) -> None:
         self.terms = terms
         self.start = start
-        ticks = ticks_of(bars, float(terms.instrument.tick_size))
-        self.mean_spread = ticks.spreads / len(bars)
-        """Ticks."""
-        self.bars = ticks.since(start)
+        self.bars = ticks_of(bars, float(terms.instrument.tick_size)).since(start)
         instrument, conversion = terms.instrument, terms.conversion
         self.contract = fills.contract_of(instrument, terms.costs, conversion, terms.leverage)
         limits, balance, risk = terms.limits, terms.balance, terms.risk_percent
@@ -214,15 +211,15 @@ def _settings_of(request: BacktestRequest, stage: Stage) -> dict[str, object]:
         "warm_up_bars": stage.start,
         "currency": terms.currency,
         "conversion": _conversion_text(terms),
-        "balance": str(terms.balance),
+        "balance": f"{terms.balance.normalize():f}",
         "leverage": terms.leverage,
-        "risk_percent": str(terms.risk_percent),
+        "risk_percent": f"{terms.risk_percent.normalize():f}",
         "limits": {name: str(v) for name, v in asdict(terms.limits).items() if v is not None},
-        "commission_per_lot": str(terms.costs.commission_per_lot),
+        "commission_per_lot": f"{terms.costs.commission_per_lot.normalize():f}",
         "slippage_ticks": terms.costs.slippage_ticks,
-        "mean_spread_ticks": round(stage.mean_spread, 4),
-        "swap_long": str(instrument.swap_long),
-        "swap_short": str(instrument.swap_short),
+        "mean_spread_ticks": round(spreads_in(stage.bars.rows)[0] / len(stage.bars.time), 4),
+        "swap_long": f"{instrument.swap_long.normalize():f}",
+        "swap_short": f"{instrument.swap_short.normalize():f}",
     }
 
 
@@ -235,8 +232,9 @@ def _conversion_text(terms: Terms) -> str:
 def _warnings_of(stage: Stage, trades: Trades, output: Output) -> list[str]:
     """What a reader must know before believing the numbers."""
     found = []
-    if stage.mean_spread == 0.0:
-        found.append("The bars carry no spread and none was given: the spread costs nothing here")
+    spreadless = spreads_in(stage.bars.rows)[1] / len(stage.bars.time)
+    if spreadless:
+        found.append(f"{spreadless:.0%} of the bars have no spread: trading is too cheap there")
     if len(trades) < FEW_TRADES:
         found.append(f"{len(trades)} trades are too few to conclude anything")
     if (trades.reason == tape.STOP_OUT).any():

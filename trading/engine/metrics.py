@@ -61,8 +61,8 @@ class TradeMetrics:
     wins: int = figure("Wins")
     losses: int = figure("Losses")
     win_rate_percent: float | None = figure("Win rate", "%")
-    win_rate_low_percent: float | None = figure("Win rate, 95 % low", "%")
-    win_rate_high_percent: float | None = figure("Win rate, 95 % high", "%")
+    win_rate_percent_low: float | None = figure("Win rate, 95 % low", "%")
+    win_rate_percent_high: float | None = figure("Win rate, 95 % high", "%")
     gross_profit: float = figure("Gross profit", "money")
     gross_loss: float = figure("Gross loss", "money")
     profit_factor: float | None = figure("Profit factor")
@@ -194,8 +194,8 @@ def trade_metrics(trades: Trades, rows: int) -> TradeMetrics:
         wins=wins,
         losses=len(losses),
         win_rate_percent=_percent(ratio(wins, count)),
-        win_rate_low_percent=_percent(low),
-        win_rate_high_percent=_percent(high),
+        win_rate_percent_low=_percent(low),
+        win_rate_percent_high=_percent(high),
         gross_profit=float(gains.sum()),
         gross_loss=float(losses.sum()),
         profit_factor=ratio(float(gains.sum()), -float(losses.sum())),

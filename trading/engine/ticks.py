@@ -32,15 +32,14 @@ _MOST: Final = float(np.iinfo(np.int32).max // 2)
 
 
 class TickBars(NamedTuple):
-    """Open times and records of `TICK_ROW`, and the sum of all spreads in ticks."""
+    """Open times and records of `TICK_ROW`."""
 
     time: IntArray
     rows: RecordArray
-    spreads: int
 
     def since(self, start: int) -> TickBars:
         """The bars from row `start` on."""
-        return TickBars(self.time[start:], self.rows[start:], self.spreads)
+        return TickBars(self.time[start:], self.rows[start:])
 
 
 def ticks_of(bars: Bars, tick_size: float) -> TickBars:
@@ -50,10 +49,10 @@ def ticks_of(bars: Bars, tick_size: float) -> TickBars:
     """
     rows = np.empty(len(bars), TICK_ROW)
     prices = (bars.open, bars.high, bars.low, bars.close)
-    bad, spreads = _fill(bars.time, prices, bars.spread, 1.0 / tick_size, rows)
+    bad = _fill(bars.time, prices, bars.spread, 1.0 / tick_size, rows)
     if bad >= 0:
         raise EngineError(_complaint(bars, bad, tick_size))
-    return TickBars(bars.time, rows, spreads)
+    return TickBars(bars.time, rows)
 
 
 @kernel
@@ -63,23 +62,31 @@ def _fill(
     spread: FloatArray,
     scale: float,
     rows: RecordArray,
-) -> tuple[int, int]:
-    """Fill the rows in; the first row that cannot be, or -1, and the sum of the spreads."""
+) -> int:
+    """Fill the rows in; the first row that cannot be, or -1."""
     opens, highs, lows, closes = prices
-    spreads = 0
     for t in range(len(rows)):
         open_, close = opens[t] * scale + 0.5, closes[t] * scale + 0.5
         high, low = highs[t] * scale + 0.5, lows[t] * scale + 0.5
         width = spread[t] * scale + 0.5
         is_bar = 1.0 <= low <= open_ <= high <= _MOST and low <= close <= high
         if not is_bar or not 0.5 <= width <= _MOST or (t > 0 and time[t] <= time[t - 1]):
-            return t, spreads
+            return t
         row = rows[t]
         row.open, row.high = np.int32(open_), np.int32(high)
         row.low, row.close = np.int32(low), np.int32(close)
         row.spread = np.int32(width)
-        spreads += row.spread
-    return -1, spreads
+    return -1
+
+
+@kernel
+def spreads_in(rows: RecordArray) -> tuple[int, int]:
+    """Sum of the spreads in ticks, and the number of rows without one."""
+    total, without = 0, 0
+    for row in rows:
+        total += row.spread
+        without += int(row.spread == 0)
+    return total, without
 
 
 def _complaint(bars: Bars, bad: int, tick_size: float) -> str:
