@@ -5,6 +5,7 @@ PYTHON ?= python3
 PORT ?= 8000
 HOST = 127.0.0.1
 BIN := .venv/bin
+SCRATCH := $(CURDIR)/.venv/scratch
 TEST_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/test
 TEST_REDIS_URL ?= redis://127.0.0.1:6379/0
 PYTEST := $(BIN)/python -m pytest -n 2 $(ARGS)
@@ -36,12 +37,12 @@ check: .venv/.installed-dev ## linter, formatter, types, imports, migrations, sy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
-	DATABASE_URL= $(BIN)/python manage.py makemigrations --check --dry-run
-	DATABASE_URL= $(BIN)/python manage.py check --fail-level WARNING
+	DATABASE_URL= TRADEBOT_VAR=$(SCRATCH) $(BIN)/python manage.py makemigrations --check --dry-run
+	DATABASE_URL= TRADEBOT_VAR=$(SCRATCH) $(BIN)/python manage.py check --fail-level WARNING
 	DATABASE_URL=postgres://check@127.0.0.1/check REDIS_URL=redis://127.0.0.1 \
 	SECRET_KEY=0123456789-only-for-the-checks-of-the-settings-0123456789 \
 	FIELD_KEYS=b25seS1mb3ItdGhlLWNoZWNrcy1vZi1zZXR0aW5ncyE= \
-	BACKEND_API_URL=https://check.example.com DEBUG= \
+	BACKEND_API_URL=https://check.example.com DEBUG= TRADEBOT_VAR=$(SCRATCH) \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
 
 fix: .venv/.installed-dev ## repair what the linter and the formatter can
