@@ -27,6 +27,7 @@ from trading.services.accounts import (
     position_vanish,
 )
 from trading.services.brokers import broker_for
+from trading.services.doubts import doubts_resolve
 from trading.services.fills import fills_record
 from trading.services.kills import kills_apply
 from trading.services.markets import bars_backfill
@@ -123,6 +124,7 @@ class Session:
         account_connected(account=account, reason="the gateway reads its broker")
         orders_expire(account=account, market_time=market_time)
         orders_doubt(account=account, sent_before=now() - DOUBT_AFTER)
+        doubts_resolve(account=account, state=seat.state)
         self._look_for_vanished(seat, seat.state)
         kills_apply(account=account, broker=seat.broker, state=seat.state)
 
