@@ -10,7 +10,7 @@ import pytest
 from tests.bars import random_bars
 from tests.engine.scripts import Script, played, terms_of
 from tests.engine.tables import Setup, read
-from trading.engine.backtest import BacktestRequest, Terms, backtest
+from trading.engine.backtest import BacktestRequest, Stage, Terms, backtest
 from trading.engine.risk import Limits
 from trading.engine.strategies import build
 from trading.engine.types import Bars, Costs, EngineError, Instrument
@@ -173,3 +173,13 @@ def test_json_holds_no_number_that_json_has_not() -> None:
     content = json.loads(backtest(quiet).to_json(rows=True))
     assert content["metrics"]["equity"]["sharpe"] is None
     assert content["daily_equity"] == [[7200, 10000.0]]
+
+
+@pytest.mark.parametrize("kind", ["donchian", "ewma_trend"])
+@pytest.mark.parametrize("take", [0.0, 2.5])
+def test_a_scaled_range_plays_as_the_signals_do(kind: str, take: float) -> None:
+    asked = request(kind=kind, stop_atr=1.7, take_atr=take)
+    stage = Stage(asked.bars, TERMS, asked.strategy.warmup)
+    (scaled,) = stage.tapes_of([asked.strategy], asked.bars)
+    written = stage.tape_of(asked.strategy.signals(asked.bars))
+    assert stage.play(scaled).trades.tolist() == stage.play(written).trades.tolist()

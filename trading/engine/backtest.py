@@ -6,7 +6,7 @@ Nothing here is random: the same bars and the same request give the same result 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,7 +19,7 @@ from trading.engine.metrics import Curve, Metrics, metrics_of
 from trading.engine.risk import Limits
 from trading.engine.simulator import simulate
 from trading.engine.stats import day_ends
-from trading.engine.strategies.base import Strategy
+from trading.engine.strategies.base import AtrStrategy, Strategy, no_column
 from trading.engine.tape import Output, Tape
 from trading.engine.ticks import spreads_in, ticks_of
 from trading.engine.trades import Trades, trades_of
@@ -129,6 +129,24 @@ class Stage:
         rest = (signals.stop[cut], signals.take[cut], signals.entry[cut], signals.score[cut])
         return tape.tape_of(self.bars, Signals(side, *rest), self.rates)
 
+    def tapes_of(self, strategies: Sequence[Strategy], bars: Bars) -> Iterator[Tape]:
+        """A tape for each of some strategies that can share a study of all `bars`.
+
+        Where stop and take are multiples of the range its column is played, scaled: the simulator
+        multiplies the few values it needs.
+        """
+        first = strategies[0]
+        if not isinstance(first, AtrStrategy):
+            yield from (self.tape_of(strategy.signals(bars)) for strategy in strategies)
+            return
+        study, nothing = first.study(bars), no_column(len(bars))
+        shared = self.tape_of(Signals(study.side, study.range, nothing, nothing, study.score))
+        for strategy in strategies:
+            assert isinstance(strategy, AtrStrategy), "strategies that share a study are of a kind"
+            stop, take = strategy.params.stop_atr, strategy.params.take_atr
+            band = shared._replace(stop_scale=stop)
+            yield band._replace(take=shared.stop, take_scale=take) if take else band
+
     def play(self, band: Tape) -> Output:
         """Simulate a tape; other Python threads run meanwhile."""
         return simulate(band, self.contract, self.rules, self.calendar)
@@ -142,7 +160,7 @@ def backtest(request: BacktestRequest) -> Result:
     strategy, terms = request.strategy, request.terms
     start = first_row(strategy, len(request.bars), request.start)
     stage = Stage(request.bars, terms, start)
-    band = stage.tape_of(strategy.signals(request.bars))
+    (band,) = stage.tapes_of([strategy], request.bars)
     output = stage.play(band)
     trades = trades_of(output, band, stage.contract, terms.instrument)
     curve = stage.curve(output.equity)

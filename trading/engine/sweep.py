@@ -20,10 +20,10 @@ from trading.engine.fills import round_cents
 from trading.engine.kernels import kernel
 from trading.engine.metrics import figure
 from trading.engine.stats import daily_returns, deepest_drawdown, ratio, sharpe
-from trading.engine.strategies.base import AtrStrategy, Strategy, no_column
-from trading.engine.tape import Output, Tape
+from trading.engine.strategies.base import AtrStrategy, Strategy
+from trading.engine.tape import Output
 from trading.engine.ticks import RecordArray
-from trading.engine.types import Bars, EngineError, Signals
+from trading.engine.types import Bars, EngineError
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,23 +94,8 @@ def _study_key(strategy: Strategy) -> str:
 
 
 def _run(batch: _Batch, stage: Stage, bars: Bars) -> dict[int, SweepRow]:
-    tapes = zip(batch.places, _tapes_of(batch.strategies, stage, bars), strict=True)
+    tapes = zip(batch.places, stage.tapes_of(batch.strategies, bars), strict=True)
     return {place: _row_of(stage.play(tape), stage) for place, tape in tapes}
-
-
-def _tapes_of(strategies: Sequence[Strategy], stage: Stage, bars: Bars) -> Iterator[Tape]:
-    """The tapes of one batch, one after the other; distances are factors of the shared range."""
-    first = strategies[0]
-    if not isinstance(first, AtrStrategy):
-        yield from (stage.tape_of(strategy.signals(bars)) for strategy in strategies)
-        return
-    study, nothing = first.study(bars), no_column(len(bars))
-    shared = stage.tape_of(Signals(study.side, study.range, nothing, nothing, study.score))
-    for strategy in strategies:
-        assert isinstance(strategy, AtrStrategy), "strategies of one batch are of one kind"
-        stop, take = strategy.params.stop_atr, strategy.params.take_atr
-        tape = shared._replace(stop_scale=stop)
-        yield tape._replace(take=shared.stop, take_scale=take) if take else tape
 
 
 def _row_of(output: Output, stage: Stage) -> SweepRow:
