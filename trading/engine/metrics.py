@@ -223,8 +223,8 @@ def trade_metrics(trades: Trades, rows: int) -> TradeMetrics:
 
 def cost_metrics(trades: Trades) -> CostMetrics:
     """Where the money went: `before_costs` plus all the costs is `net`."""
-    spread, slippage = -float(trades.spread_cost.sum()), -float(trades.slippage_cost.sum())
-    commission, swap = -float(trades.commission.sum()), float(trades.swap.sum())
+    spread, slippage = _cost(trades.spread_cost), _cost(trades.slippage_cost)
+    commission, swap = _cost(trades.commission), float(trades.swap.sum())
     net = float(trades.net.sum())
     return CostMetrics(
         before_costs=net - spread - slippage - commission - swap,
@@ -247,6 +247,11 @@ def reason_metrics(trades: Trades) -> dict[str, ReasonMetrics]:
             rate = _percent(ratio(wins, count))
             found[str(reason)] = ReasonMetrics(count, rate, mean_of(trades.r[is_it]), net)
     return found
+
+
+def _cost(paid: FloatArray) -> float:
+    """What was paid as a negative sum; 0 without a sign where nothing was."""
+    return 0.0 - float(paid.sum())
 
 
 def _days_of(curve: Curve) -> float:
