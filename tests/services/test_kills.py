@@ -97,7 +97,7 @@ def test_flatten_closes_every_covered_position_and_leaves_no_entry(desk: Desk) -
     broker = broker_for(account=desk.account)
     pull(Scope(account=desk.account), KillMode.FLATTEN)
     assert kills_apply(account=desk.account, broker=broker, state=broker.account()) == 1
-    assert Position.objects.get().exit_reason == "SIGNAL"
+    assert Position.objects.get().exit_reason == "KILL"
     assert broker.account().positions == ()
     assert kills_apply(account=desk.account, broker=broker, state=broker.account()) == 0
 

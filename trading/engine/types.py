@@ -53,6 +53,7 @@ class ExitReason(StrEnum):
     STOP = "STOP"
     TAKE = "TAKE"
     STOP_OUT = "STOP_OUT"
+    KILL = "KILL"
     MANUAL = "MANUAL"
     END = "END"
 

@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                 ('rearm_reason', models.CharField(blank=True, max_length=200)),
             ],
             options={
-                'permissions': [('rearm_killswitch', 'Can re-arm a kill switch')],
+                'verbose_name_plural': 'kill switches', 'permissions': [('rearm_killswitch', 'Can re-arm a kill switch')],
             },
         ),
         migrations.CreateModel(

@@ -94,6 +94,11 @@ class Order(models.Model):
         size = f"{Decimal(self.lots).normalize():f} {self.symbol.name}"
         return f"{Purpose(self.purpose).label} {Side(self.side).label.lower()} {size}"
 
+    @property
+    def is_from_kill_switch(self) -> bool:
+        """Whether no decision of a strategy asked for this close."""
+        return self.purpose == Purpose.CLOSE and self.run_id is None
+
 
 class OrderTransition(models.Model):
     """One move of an order, append-only: the order's status is that of the newest."""

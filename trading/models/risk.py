@@ -94,6 +94,7 @@ class KillSwitch(models.Model):
     rearm_reason = models.CharField(max_length=200, blank=True)
 
     class Meta:
+        verbose_name_plural = "kill switches"
         permissions = [("rearm_killswitch", "Can re-arm a kill switch")]
         indexes = [
             # the gate's question: what is pulled now

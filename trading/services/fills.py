@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from decimal import Decimal
 
 from django.db import transaction
 from django.utils.timezone import now
 
 from trading.engine.orders import OrderStatus
+from trading.engine.types import ExitReason
 from trading.engine.types import Fill as EngineFill
 from trading.models import Account, Deployment, Fill, Order, Position, Severity, Symbol
 from trading.services.events import Happening, event_append
@@ -33,6 +35,8 @@ def fills_record(
 
 
 def _record(account: Account, fill: EngineFill, order: Order | None) -> Fill | None:
+    if order is not None and order.is_from_kill_switch:
+        fill = replace(fill, reason=ExitReason.KILL)
     symbol = order.symbol if order else Symbol.objects.get(source=account.source, name=fill.symbol)
     position = _position_of(account, fill, symbol, order)
     row, created = Fill.objects.get_or_create(
