@@ -9,7 +9,7 @@ from django_q.models import OrmQ
 
 from tests.brokers.test_contract import BUY
 from tests.desk import NOON, Desk, make_desk, swings
-from tests.factories import make_account
+from tests.factories import make_account, make_position
 from trading.engine.bars import resample
 from trading.engine.types import Bars, Quote
 from trading.gateway import session as module
@@ -26,6 +26,7 @@ from trading.models import (
 from trading.selectors.bars import bars_tail
 from trading.services.accounts import WAITING
 from trading.services.brokers import broker_for
+from trading.services.paper import paper_book_open
 
 pytestmark = pytest.mark.django_db
 
@@ -128,6 +129,20 @@ def test_a_position_the_broker_lost_is_closed_after_a_while(
     monkeypatch.setattr(module, "VANISH_SECONDS", 0.0)
     session.observe()
     assert Position.objects.get().exit_reason == "UNKNOWN"
+
+
+def test_a_lost_position_is_noticed_although_other_accounts_are_well(
+    desk: Desk, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(module, "monotonic", lambda: clock[0])
+    paper_book_open(account=make_account(name="well"))
+    position = make_position(account=desk.account, symbol=desk.symbol)
+    session.load()
+    for clock[0] in (0.0, module.VANISH_SECONDS / 2, module.VANISH_SECONDS):
+        session.observe()
+    position.refresh_from_db()
+    assert position.exit_reason == "UNKNOWN"
 
 
 def test_an_account_without_an_adapter_is_halted_and_says_why(desk: Desk) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 from threading import Event
@@ -52,6 +52,8 @@ class Seat:
     account: Account
     broker: Broker
     state: AccountState | None = None
+    missing: dict[int, float] = field(default_factory=dict)
+    """Rows whose position the broker does not report, and since when."""
 
 
 class Session:
@@ -67,7 +69,6 @@ class Session:
         self._symbols: dict[str, Symbol] = {}
         self._quotes: dict[str, Quote] = {}
         self._seats: dict[int, Seat] = {}
-        self._missing: dict[int, float] = {}
         self._frames = FramePublisher()
 
     def run(self) -> None:
@@ -183,9 +184,8 @@ class Session:
         there = {p.id for p in state.positions}
         rows = Position.objects.filter(account=seat.account, closed_at__isnull=True)
         gone = {row.pk: row for row in rows if row.broker_id not in there}
-        first_missed = {pk: self._missing.get(pk, monotonic()) for pk in gone}
-        self._missing = first_missed
-        for pk, since in first_missed.items():
+        seat.missing = {pk: seat.missing.get(pk, monotonic()) for pk in gone}
+        for pk, since in seat.missing.items():
             if monotonic() - since >= VANISH_SECONDS:
                 position_vanish(position=gone[pk], at=self.stream.now())
 
