@@ -109,7 +109,6 @@ class AccountAdmin(ModelAdmin[Account]):
         "equity",
         "margin",
         "day_start_equity",
-        "day_started_at",
         "observed_at",
         "created_at",
     ]
@@ -121,7 +120,7 @@ class AccountAdmin(ModelAdmin[Account]):
             {
                 "fields": [
                     ("balance", "equity", "margin"),
-                    ("day_start_equity", "day_started_at", "observed_at"),
+                    ("day_start_equity", "observed_at"),
                 ],
                 "description": "Written by the gateway. Halt and release are actions of the list.",
             },

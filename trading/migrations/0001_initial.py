@@ -66,7 +66,6 @@ class Migration(migrations.Migration):
                 ('equity', models.DecimalField(decimal_places=2, default=Decimal('0'), max_digits=18)),
                 ('margin', models.DecimalField(decimal_places=2, default=Decimal('0'), max_digits=18)),
                 ('day_start_equity', models.DecimalField(blank=True, decimal_places=2, help_text="max(balance, equity) at the last 17:00 New York, on the market's clock", max_digits=18, null=True)),
-                ('day_started_at', models.DateTimeField(blank=True, null=True)),
                 ('observed_at', models.DateTimeField(blank=True, help_text='Wall clock of the last word from the broker', null=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('connection', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='trading.connection')),

@@ -61,7 +61,6 @@ class Account(models.Model):
         blank=True,
         help_text="max(balance, equity) at the last 17:00 New York, on the market's clock",
     )
-    day_started_at = models.DateTimeField(null=True, blank=True)
     observed_at = models.DateTimeField(
         null=True, blank=True, help_text="Wall clock of the last word from the broker"
     )

@@ -44,7 +44,12 @@ def account_observe(*, account: Account, state: AccountState) -> None:
 
 
 def position_find(*, account: Account, seen: PositionState) -> Position:
-    """Write down a position that the broker has and we do not know of, and tell."""
+    """The row of a position the broker shows; one we did not know of is written down, and told."""
+    related = ("account", "symbol", "deployment")
+    known = Position.objects.select_related(*related).filter(account=account, broker_id=seen.id)
+    position = known.first()
+    if position is not None:
+        return position
     order = Order.objects.filter(account=account, client_id=seen.client_id or None).first()
     position, created = Position.objects.get_or_create(
         account=account,

@@ -12,7 +12,7 @@ from django.utils.timezone import now
 
 from trading.brokers.base import Broker
 from trading.engine.orders import OrderStatus
-from trading.engine.types import AccountState, PositionState
+from trading.engine.types import AccountState
 from trading.models import (
     Account,
     Deployment,
@@ -108,18 +108,12 @@ def _cancel(account: Account, broker: Broker) -> int:
 def _flatten(account: Account, broker: Broker, state: AccountState) -> int:
     sent = 0
     for seen in state.positions:
-        position = _row_of(account, seen)
+        position = position_find(account=account, seen=seen)
         switch = _flattens(position)
         if switch is not None and not _tried_lately(position):
             order_send(order=kill_close_create(position=position, switch=switch), broker=broker)
             sent += 1
     return sent
-
-
-def _row_of(account: Account, seen: PositionState) -> Position:
-    rows = Position.objects.select_related("account", "symbol", "deployment")
-    row = rows.filter(account=account, broker_id=seen.id).first()
-    return row or position_find(account=account, seen=seen)
 
 
 def _flattens(position: Position) -> KillSwitch | None:

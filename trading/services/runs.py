@@ -21,9 +21,8 @@ from trading.engine.types import (
     EngineError,
     Market,
     OrderIntent,
-    PositionState,
 )
-from trading.models import Deployment, Position, Severity, StrategyRun, Symbol
+from trading.models import Deployment, Severity, StrategyRun, Symbol
 from trading.models.strategies import RunState
 from trading.selectors.bars import bars_tail
 from trading.selectors.quotes import quotes_fresh
@@ -141,7 +140,8 @@ def _bar_end(at: datetime, timeframe: str) -> datetime:
 def _act(run: StrategyRun, decision: Decision, broker: Broker, *, expires_at: datetime) -> None:
     """Closes first, then the entry or its refusal; then the answer is written."""
     for seen in decision.closes:
-        order_send(order=close_create(run=run, position=_row_of(run, seen)), broker=broker)
+        position = position_find(account=run.deployment.account, seen=seen)
+        order_send(order=close_create(run=run, position=position), broker=broker)
     entry = decision.entry
     if isinstance(entry, OrderIntent):
         order = entry_create(run=run, intent=entry, expires_at=expires_at)
@@ -155,12 +155,6 @@ def _act(run: StrategyRun, decision: Decision, broker: Broker, *, expires_at: da
     else:
         outcome = "EXIT" if decision.closes else "HOLD"
         _finish(run, RunState.DONE, outcome, code="", message=entry.reason)
-
-
-def _row_of(run: StrategyRun, seen: PositionState) -> Position:
-    account = run.deployment.account
-    row = Position.objects.filter(account=account, broker_id=seen.id).first()
-    return row or position_find(account=account, seen=seen)
 
 
 def _refuse(run: StrategyRun, denied: Denied) -> None:
