@@ -1,7 +1,7 @@
 """What the forms of the admin take and refuse, and what its actions do."""
 
-from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -211,9 +211,7 @@ def test_account_is_halted_and_released_from_the_list(page: Client) -> None:
 
 def test_limit_holds_for_one_scope(page: Client) -> None:
     deployment = make_deployment()
-    data: Callable[..., Errors] = lambda **scope: posted(  # noqa: E731
-        page, "risklimit/add", control="MAX_LOTS", value="2", enabled="on", **scope
-    )
+    data = partial(posted, page, "risklimit/add", control="MAX_LOTS", value="2", enabled="on")
     both = {"account": deployment.account_id, "deployment": deployment.pk}
     assert list(data(**both)) == ["deployment"]
     assert data(deployment=deployment.pk) == {}

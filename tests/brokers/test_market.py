@@ -22,7 +22,7 @@ MARKET = SimulatedMarket(seed=7)
 
 questions = st.tuples(
     st.sampled_from(sorted(SIMULATED_SYMBOLS)),
-    st.datetimes(datetime(2025, 12, 1), datetime(2026, 3, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    st.datetimes(datetime(2025, 12, 1), datetime(2026, 3, 1), timezones=st.just(UTC)),  # noqa: DTZ001  zone: timezones
 )
 
 

@@ -34,7 +34,7 @@ def instrument(**more: object) -> Instrument:
         "base_currency": "AAA",
         "profit_currency": "USD",
     }
-    return Instrument(**{**values, **more})  # type: ignore[arg-type]
+    return Instrument(**{**values, **more})  # type: ignore[arg-type]  # any field
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def ticket(side: int = 1, **more: object) -> Ticket:
         "stop": None,
         "take": None,
     }
-    return Ticket(**{**values, **more})  # type: ignore[arg-type]
+    return Ticket(**{**values, **more})  # type: ignore[arg-type]  # any field
 
 
 def resting(kind: OrderKind, price: int, side: int = 1, **more: object) -> Ticket:
