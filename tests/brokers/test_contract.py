@@ -8,23 +8,14 @@ from typing import Any, TypeVar
 import pytest
 
 from tests.desk import NOON, SPREAD
+from tests.instruments import EURUSD
 from trading.brokers.base import Broker, EntryRequest, Rejected
 from trading.brokers.paper import PaperBroker, PaperTerms
 from trading.engine.book import Listing
 from trading.engine.book_state import BookState
-from trading.engine.types import ExitReason, Instrument, OrderKind, Quote
+from trading.engine.types import ExitReason, OrderKind, Quote
 
 T = TypeVar("T")
-EURUSD = Instrument(
-    symbol="EURUSD",
-    tick_size=Decimal("0.00001"),
-    contract_size=Decimal(100_000),
-    volume_min=Decimal("0.01"),
-    volume_step=Decimal("0.01"),
-    volume_max=Decimal(100),
-    base_currency="EUR",
-    profit_currency="USD",
-)
 BUY = EntryRequest(
     client_id="client-1",
     symbol="EURUSD",

@@ -7,25 +7,16 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from tests import instruments
 from tests.bars import random_bars
 from tests.engine.scripts import Script, played, terms_of
 from tests.engine.tables import Setup, read
 from trading.engine.backtest import BacktestRequest, Stage, Terms, backtest
 from trading.engine.risk import Limits
 from trading.engine.strategies import build
-from trading.engine.types import Bars, Costs, EngineError, Instrument
+from trading.engine.types import Bars, Costs, EngineError
 
-EURUSD = Instrument(
-    symbol="EURUSD",
-    tick_size=Decimal("0.00001"),
-    contract_size=Decimal(100_000),
-    volume_min=Decimal("0.01"),
-    volume_step=Decimal("0.01"),
-    volume_max=Decimal(100),
-    base_currency="EUR",
-    profit_currency="USD",
-    swap_long=Decimal(-5),
-)
+EURUSD = replace(instruments.EURUSD, swap_long=Decimal(-5))
 TERMS = Terms(EURUSD, Costs(Decimal(7), 1))
 FLAT_TABLE = """
    O    H    L    C spread side stop take entry
