@@ -69,6 +69,26 @@ def names(name: str, *, default: Sequence[str] = ()) -> list[str]:
     return [part.strip() for part in text(name).split(",") if part.strip()] or list(default)
 
 
+def numbers(name: str) -> dict[str, float]:
+    """Pairs like `horizon=180, call_deadline=20`."""
+    found = {}
+    for pair in names(name):
+        key, _, value = pair.partition("=")
+        try:
+            found[key.strip()] = float(value)
+        except ValueError:
+            raise SettingError(name, expected="name=number, ...", found=repr(pair)) from None
+    return found
+
+
+def whole(name: str, *, default: int) -> int:
+    """A whole number of at least 0; a leading v (v123) is allowed."""
+    value = text(name).removeprefix("v")
+    if value and not value.isdecimal():
+        raise SettingError(name, expected="a whole number", found=repr(value))
+    return int(value) if value else default
+
+
 def url(name: str, schemes: Sequence[str], *, default: str = "") -> str:
     """A URL of one of the schemes with a host (or, for a unix socket or file, a path)."""
     value = text(name, default=default)

@@ -5,6 +5,7 @@ Two modes. **Embedded** (no DATABASE_URL): SQLite, Valkey and generated keys, al
 `.env.example` explains every variable.
 """
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -15,8 +16,11 @@ from cryptography.fernet import Fernet
 from django.core.management.utils import get_random_secret_key
 from django.templatetags.static import static
 
+from tradebot import RELEASE
 from tradebot import environment as env
 from tradebot.embedded import valkey_socket
+from trading.engine.timing import Timing
+from trading.engine.types import EngineError
 
 django_stubs_ext.monkeypatch()
 
@@ -78,6 +82,18 @@ TELEGRAM_API_URL = env.url(
 env.together("MT_ACCOUNT_ID", needs="METAAPI_TOKEN")
 env.together("TELEGRAM_CHAT_ID", needs="TELEGRAM_BOT_TOKEN")
 DEMO = env.flag("DEMO", default=EMBEDDED)
+
+# --- how orders are executed ---
+BUILD = env.whole("BUILD", default=RELEASE)
+try:
+    TIMING = Timing(**env.numbers("EXECUTION_TIMING"))
+except (TypeError, EngineError) as e:
+    raise env.SettingError(
+        "EXECUTION_TIMING",
+        expected=f"name=seconds of {', '.join(f.name for f in fields(Timing))}",
+        found=str(e),
+    ) from None
+CRASH_POINTS = env.text("CRASH_POINTS")
 
 INSTALLED_APPS = [
     "daphne",
@@ -167,6 +183,7 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": REDIS_PREFIX,
+        "OPTIONS": {"socket_connect_timeout": 0.2, "socket_timeout": 0.5},  # nobody waits for it
     }
 }
 CHANNEL_LAYERS = {

@@ -17,7 +17,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from trading.engine.types import AccountState, Bars, Fill, OrderKind, Quote
+from trading.engine.types import AccountState, Bars, Fill, OrderKind, Quote, Snapshot
 
 
 class BrokerError(Exception):
@@ -76,11 +76,20 @@ class Broker(Protocol):
     def account(self) -> AccountState:
         """Balance, equity, margin and open positions; raises Unavailable."""
 
+    def snapshot(self, since: datetime) -> Snapshot:
+        """Account, pending orders and the deals since a moment of the broker's clock, read afresh;
+        raises Unavailable."""
+
     def submit(self, request: EntryRequest) -> Receipt:
         """Send an entry once; raises NotSent, Rejected or UnknownOutcome."""
 
-    def close(self, position_id: str) -> Receipt:
-        """Close a whole position; harmless to repeat. Raises as `submit`."""
+    def close(self, position_id: str, lots: Decimal | None = None) -> Receipt:
+        """Close a position, or `lots` of it. Closing the whole is harmless to repeat and gives no
+        fill when it is gone already; a part is not. Raises as `submit`."""
+
+    def modify(self, position_id: str, stop: Decimal | None, take: Decimal | None) -> None:
+        """Give a position these levels (None = no level); harmless to repeat. Raises as `submit`,
+        Rejected with code POSITION_NOT_FOUND when it is gone."""
 
     def cancel(self, client_id: str) -> bool:
         """Take a resting order back; False when there is none (any more). Raises as `submit`."""

@@ -200,6 +200,24 @@ class PositionState:
     magic: int = 0
     client_id: str = ""
     """Client id of the order that opened it, where the broker keeps it."""
+    by_hand: bool = False
+    """Whether the broker says that a person opened it in a terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestingOrder:
+    """A pending order as the broker reports it."""
+
+    id: str
+    symbol: str
+    side: int
+    lots: Decimal
+    kind: OrderKind
+    price: Decimal
+    stop: Decimal | None = None
+    take: Decimal | None = None
+    magic: int = 0
+    client_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,3 +332,20 @@ class Fill:
     client_id: str = ""
     """Client id of the order that opened the position."""
     magic: int = 0
+    by_hand: bool = False
+    """Whether a person did it in a terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One reading of everything a broker knows of an account, as a basis for conclusions."""
+
+    account: AccountState
+    orders: tuple[RestingOrder, ...]
+    """Pending orders."""
+    deals: tuple[Fill, ...]
+    """Executed since the moment asked for, oldest first."""
+    time: datetime
+    """The broker's clock when the reading began."""
+    is_complete: bool = True
+    """False while the broker still synchronises: what is absent then proves nothing."""

@@ -1,7 +1,8 @@
 """The tables. One module per concept; import the names from here."""
 
-from trading.models.accounts import Account, Connection, EquityPoint, PaperBook
+from trading.models.accounts import Account, Connection, EquityPoint, PaperBook, PaperDeal
 from trading.models.events import Event, Severity
+from trading.models.leases import Installation, Lease, QuoteBoard
 from trading.models.markets import (
     BarChunk,
     Candle,
@@ -10,7 +11,16 @@ from trading.models.markets import (
     Symbol,
     Timeframe,
 )
-from trading.models.orders import Fill, Order, OrderTransition, Position, Purpose, Side
+from trading.models.orders import (
+    Fill,
+    Order,
+    OrderTransition,
+    Origin,
+    Position,
+    PositionOrigin,
+    Purpose,
+    Side,
+)
 from trading.models.risk import KillMode, KillSwitch, RiskLimit
 from trading.models.strategies import Deployment, Strategy, StrategyRun
 
@@ -24,13 +34,19 @@ __all__ = [
     "Event",
     "Fill",
     "HistoryImport",
+    "Installation",
     "KillMode",
     "KillSwitch",
+    "Lease",
     "Order",
     "OrderTransition",
+    "Origin",
     "PaperBook",
+    "PaperDeal",
     "Position",
+    "PositionOrigin",
     "Purpose",
+    "QuoteBoard",
     "RiskLimit",
     "Severity",
     "Side",

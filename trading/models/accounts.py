@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.timezone import now
 
@@ -26,10 +27,34 @@ class AccountState(models.TextChoices):
     HALTED = "HALTED", "Halted"
 
 
+class ManualPolicy(models.TextChoices):
+    """What to do about positions that a person opened in a terminal."""
+
+    COUNT = "COUNT", "Count them in every limit, never touch them"
+    ADOPT = "ADOPT", "Adopt: protect them with a stop, close them with the account"
+    FREEZE = "FREEZE", "Count them, and no entries on their symbol while they are open"
+
+
+class UnprotectedPolicy(models.TextChoices):
+    """What to do about a position of ours that has no stop."""
+
+    REPAIR = "REPAIR", "Give it its stop again; close it when that fails"
+    CLOSE = "CLOSE", "Close it at once"
+    ACCEPT = "ACCEPT", "Leave it and tell"
+
+
+class PositionMode(models.TextChoices):
+    HEDGING = "HEDGING", "Hedging: every entry is a position of its own"
+    NETTING = "NETTING", "Netting: one position for each symbol"
+
+
 class Account(models.Model):
     """One trading account. Money columns are the broker's last word, in `currency`."""
 
     State = AccountState
+    ManualPolicy = ManualPolicy
+    UnprotectedPolicy = UnprotectedPolicy
+    PositionMode = PositionMode
 
     name = models.CharField(max_length=80, unique=True)
     kind = models.CharField(
@@ -47,6 +72,29 @@ class Account(models.Model):
     currency = models.CharField(max_length=3, default="USD")
     leverage = models.PositiveIntegerField(default=30, help_text="30 means 1:30")
     is_demo = models.BooleanField(default=True)
+    position_mode = models.CharField(
+        max_length=7, choices=PositionMode.choices, default=PositionMode.HEDGING
+    )
+    manual_policy = models.CharField(
+        max_length=6,
+        choices=ManualPolicy.choices,
+        default=ManualPolicy.COUNT,
+        help_text="Positions opened by hand in the terminal",
+    )
+    unprotected_policy = models.CharField(
+        max_length=6,
+        choices=UnprotectedPolicy.choices,
+        default=UnprotectedPolicy.REPAIR,
+        help_text="Positions of ours without a stop, acted on within five seconds",
+    )
+    adopt_risk_percent = models.DecimalField(
+        max_digits=5,
+        decimal_places=2,
+        default=Decimal("1.00"),
+        validators=[MinValueValidator(Decimal("0.01")), MaxValueValidator(Decimal(100))],
+        help_text="Percent of equity an adopted position without a stop may lose: its stop is "
+        "placed there",
+    )
     state = models.CharField(
         max_length=10, choices=AccountState.choices, default=AccountState.HALTED
     )
@@ -64,6 +112,9 @@ class Account(models.Model):
     observed_at = models.DateTimeField(
         null=True, blank=True, help_text="Wall clock of the last word from the broker"
     )
+    reconciled_to = models.DateTimeField(
+        null=True, blank=True, help_text="Broker's clock of the last complete reconciliation"
+    )
     created_at = models.DateTimeField(default=now, editable=False)
 
     class Meta:
@@ -71,6 +122,14 @@ class Account(models.Model):
             models.CheckConstraint(
                 name="account_state_known",
                 condition=models.Q(state__in=AccountState.values),
+            ),
+            models.CheckConstraint(
+                name="account_policies_known",
+                condition=models.Q(
+                    manual_policy__in=ManualPolicy.values,
+                    unprotected_policy__in=UnprotectedPolicy.values,
+                    position_mode__in=PositionMode.values,
+                ),
             ),
         ]
 
@@ -87,6 +146,27 @@ class PaperBook(models.Model):
 
     def __str__(self) -> str:
         return f"paper book of {self.account}"
+
+
+class PaperDeal(models.Model):
+    """One deal of a paper account, written in the transaction that changed its book."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="paper_deals")
+    deal_id = models.CharField(max_length=40)
+    at = models.DateTimeField(help_text="The market's clock")
+    fill = models.JSONField(help_text="The deal as the engine's value")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "deal_id"], name="paper_deal_once"),
+        ]
+        indexes = [
+            # the deals of an account since a moment
+            models.Index(fields=["account", "at"], name="paper_deal_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.deal_id}"
 
 
 class EquityPoint(models.Model):

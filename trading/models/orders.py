@@ -22,6 +22,23 @@ class Purpose(models.TextChoices):
     CLOSE = "CLOSE", "Close"
 
 
+class Origin(models.TextChoices):
+    """Who wanted an order."""
+
+    STRATEGY = "STRATEGY", "Strategy"
+    KILL = "KILL", "Kill switch"
+    PROTECTION = "PROTECTION", "Protection"
+    PERSON = "PERSON", "Person"
+
+
+class PositionOrigin(models.TextChoices):
+    """Where a position came from."""
+
+    STRATEGY = "STRATEGY", "Order of a strategy"
+    MANUAL = "MANUAL", "By hand or by another program"
+    ORPHAN = "ORPHAN", "Ours by its mark, but of no order on record"
+
+
 STATUS_CHOICES = [(s.value, s.value.replace("_", " ").title()) for s in OrderStatus]
 
 
@@ -43,11 +60,18 @@ class Order(models.Model):
     )
     client_id = models.CharField(max_length=26, unique=True)
     purpose = models.CharField(max_length=5, choices=Purpose.choices)
+    origin = models.CharField(max_length=10, choices=Origin.choices, default=Origin.STRATEGY)
     kind = models.CharField(
         max_length=6, choices=[(k.value, k.value.title()) for k in OrderKind], default="MARKET"
     )
     side = models.SmallIntegerField(choices=Side.choices, help_text="Side of the position")
     lots = models.DecimalField(max_digits=12, decimal_places=4)
+    remaining_lots = models.DecimalField(
+        max_digits=12,
+        decimal_places=4,
+        default=Decimal(0),
+        help_text="Of a close: what shall be left of the position",
+    )
     price = models.DecimalField(max_digits=18, decimal_places=9, null=True, blank=True)
     stop = models.DecimalField(max_digits=18, decimal_places=9, null=True, blank=True)
     take = models.DecimalField(max_digits=18, decimal_places=9, null=True, blank=True)
@@ -66,8 +90,33 @@ class Order(models.Model):
     expires_at = models.DateTimeField(
         null=True, blank=True, help_text="End of a resting order, on the market's clock"
     )
+    good_until = models.DateTimeField(
+        null=True, blank=True, help_text="When it is too old to be sent, on the wall clock"
+    )
+    risk_money = models.DecimalField(
+        max_digits=18,
+        decimal_places=2,
+        default=Decimal(0),
+        help_text="Lost when the stop is hit; reserved from the gate on, account currency",
+    )
+    epoch = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="Lease epoch under which it was sent"
+    )
     created_at = models.DateTimeField(default=now)
     sent_at = models.DateTimeField(null=True, blank=True)
+    sent_tick = models.FloatField(
+        null=True, blank=True, help_text="When it was sent, on the clock of the leases"
+    )
+    sent_boot = models.CharField(max_length=40, blank=True)
+    quoted_at = models.DateTimeField(
+        null=True, blank=True, help_text="Market's clock when it passed the gate"
+    )
+    absent_tick = models.FloatField(
+        null=True, blank=True, help_text="First complete reading that did not show it"
+    )
+    verify_stage = models.PositiveSmallIntegerField(
+        default=0, help_text="Readings still due before a rejection is believed"
+    )
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -79,6 +128,12 @@ class Order(models.Model):
             models.CheckConstraint(
                 name="order_filled_within_lots",
                 condition=models.Q(filled_lots__lte=models.F("lots")),
+            ),
+            # each position of ours belongs to exactly one entry
+            models.UniqueConstraint(
+                fields=["account", "position_id"],
+                condition=models.Q(purpose=Purpose.ENTRY) & ~models.Q(position_id=""),
+                name="order_opens_one_position",
             ),
         ]
         indexes = [
@@ -95,9 +150,9 @@ class Order(models.Model):
         return f"{Purpose(self.purpose).label} {Side(self.side).label.lower()} {size}"
 
     @property
-    def is_from_kill_switch(self) -> bool:
-        """Whether no decision of a strategy asked for this close."""
-        return self.purpose == Purpose.CLOSE and self.run_id is None
+    def is_partial_close(self) -> bool:
+        """Whether something of the position shall be left."""
+        return self.purpose == Purpose.CLOSE and self.remaining_lots > 0
 
 
 class OrderTransition(models.Model):
@@ -109,6 +164,10 @@ class OrderTransition(models.Model):
     cause = models.CharField(max_length=40, help_text="What made it move, e.g. broker, reconcile")
     evidence = models.JSONField(default=dict, help_text="What was seen")
     actor = models.CharField(max_length=80, help_text="Process or person")
+    epoch = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="Lease epoch it was made under"
+    )
+    build = models.PositiveBigIntegerField(default=0, help_text="Build of the program")
     at = models.DateTimeField(default=now)
 
     class Meta:
@@ -134,12 +193,33 @@ class Position(models.Model):
         Deployment, on_delete=models.PROTECT, null=True, blank=True, related_name="positions"
     )
     symbol = models.ForeignKey(Symbol, on_delete=models.PROTECT, related_name="positions")
+    origin = models.CharField(
+        max_length=8, choices=PositionOrigin.choices, default=PositionOrigin.STRATEGY
+    )
     broker_id = models.CharField(max_length=40)
     side = models.SmallIntegerField(choices=Side.choices)
-    lots = models.DecimalField(max_digits=12, decimal_places=4)
+    lots = models.DecimalField(
+        max_digits=12, decimal_places=4, help_text="Open now; once closed, what was closed last"
+    )
     entry_price = models.DecimalField(max_digits=18, decimal_places=9)
     stop = models.DecimalField(max_digits=18, decimal_places=9, null=True, blank=True)
     take = models.DecimalField(max_digits=18, decimal_places=9, null=True, blank=True)
+    wanted_stop = models.DecimalField(
+        max_digits=18,
+        decimal_places=9,
+        null=True,
+        blank=True,
+        help_text="The stop it shall have; given to it whenever the broker shows none",
+    )
+    hands_off = models.BooleanField(
+        default=False, help_text="A person looks after it: no stop is restored, nothing is closed"
+    )
+    unprotected_since = models.DateTimeField(
+        null=True, blank=True, help_text="Since when the broker shows no stop, wall clock"
+    )
+    missing_since = models.DateTimeField(
+        null=True, blank=True, help_text="First reading that did not show it, wall clock"
+    )
     opened_at = models.DateTimeField(help_text="The market's clock")
     closed_at = models.DateTimeField(null=True, blank=True)
     exit_price = models.DecimalField(max_digits=18, decimal_places=9, null=True, blank=True)

@@ -35,7 +35,7 @@ def fills_record(
 
 
 def _record(account: Account, fill: EngineFill, order: Order | None) -> Fill | None:
-    if order is not None and order.is_from_kill_switch:
+    if order is not None and order.origin == "KILL":
         fill = replace(fill, reason=ExitReason.KILL)
     symbol = order.symbol if order else Symbol.objects.get(source=account.source, name=fill.symbol)
     position = _position_of(account, fill, symbol, order)
