@@ -15,7 +15,7 @@ from django.utils.timezone import now
 from tests.factories import make_account, make_deployment, make_strategy, make_symbol
 from trading.brokers.base import EntryRequest, Receipt
 from trading.engine.bars import Bar
-from trading.engine.types import AccountState, Bars, Fill, Quote
+from trading.engine.types import AccountState, Bars, Fill, Quote, Snapshot
 from trading.models import Account, Deployment, StrategyRun, Symbol
 from trading.services.bars import bars_store
 from trading.services.paper import paper_book_open
@@ -84,13 +84,19 @@ class ScriptedBroker:
         money = Decimal(10_000)
         return AccountState("USD", money, money, Decimal(0), 30)
 
+    def snapshot(self, since: datetime) -> Snapshot:
+        return Snapshot(self.account(), (), (), NOON)
+
     def submit(self, request: EntryRequest) -> Receipt:
         self.asked.append(request.client_id)
         return self.answer()
 
-    def close(self, position_id: str) -> Receipt:
+    def close(self, position_id: str, lots: Decimal | None = None) -> Receipt:
         self.asked.append(position_id)
         return self.answer()
+
+    def modify(self, position_id: str, stop: Decimal | None, take: Decimal | None) -> None:
+        self.asked.append(f"modify {position_id}")
 
     def cancel(self, client_id: str) -> bool:
         self.asked.append(f"cancel {client_id}")

@@ -1,7 +1,8 @@
 """What every broker must do; each adapter is run through it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ from trading.brokers.base import Broker, EntryRequest, Rejected
 from trading.brokers.paper import PaperBroker, PaperTerms
 from trading.engine.book import Listing
 from trading.engine.book_state import BookState
-from trading.engine.types import ExitReason, OrderKind, Quote
+from trading.engine.types import ExitReason, Fill, OrderKind, Quote
 
 T = TypeVar("T")
 BUY = EntryRequest(
@@ -27,6 +28,13 @@ BUY = EntryRequest(
     take=Decimal("1.10200"),
     magic=3,
 )
+RESTING = replace(
+    BUY,
+    client_id="client-2",
+    kind=OrderKind.STOP,
+    price=Decimal("1.10100"),
+    expires_at=NOON + timedelta(hours=1),
+)
 
 
 @dataclass
@@ -35,6 +43,7 @@ class MemoryStore:
 
     state: BookState = field(default_factory=lambda: BookState(10_000.0, 10_000.0))
     changes: int = 0
+    journal: list[Fill] = field(default_factory=list)
 
     def version(self) -> int:
         return self.changes
@@ -42,19 +51,29 @@ class MemoryStore:
     def read(self) -> tuple[BookState, int]:
         return BookState.from_json(self.state.to_json()), self.changes
 
-    def change(self, apply: Callable[[BookState], T]) -> T:
+    def snapshot(self, since: datetime) -> tuple[BookState, tuple[Fill, ...]]:
+        return self.read()[0], tuple(fill for fill in self.journal if fill.at >= since)
+
+    def change(self, apply: Callable[[BookState], tuple[T, Sequence[Fill]]]) -> T:
         state, _ = self.read()
-        result = apply(state)
+        result, deals = apply(state)
         self.state, self.changes = state, self.changes + 1
+        self.journal += deals
         return result
 
 
 @dataclass
 class Venue:
-    """A broker under test and the market it sees."""
+    """A broker under test, with 10,000 USD and no history, and the market it sees."""
 
     broker: Broker
     quotes: dict[str, Quote]
+
+    def buy(self) -> str:
+        """Execute BUY; its position id."""
+        position_id = self.broker.submit(BUY).position_id
+        assert position_id is not None
+        return position_id
 
     def tick(self, bid: str) -> None:
         quote = Quote("EURUSD", NOON, Decimal(bid), Decimal(bid) + SPREAD)
@@ -69,10 +88,13 @@ def paper(store: MemoryStore | None = None) -> Venue:
     return venue
 
 
-@pytest.fixture(params=[paper], ids=["paper"])
+VENUES: dict[str, Callable[[], Venue]] = {"paper": paper}
+"""A factory for each broker kind; its market stands at 1.10000 when it answers."""
+
+
+@pytest.fixture(params=VENUES)
 def venue(request: pytest.FixtureRequest) -> Venue:
-    make: Callable[[], Venue] = request.param
-    return make()
+    return VENUES[request.param]()
 
 
 def test_a_market_entry_fills_at_the_ask_and_names_its_position(venue: Venue) -> None:
@@ -101,8 +123,7 @@ def test_equity_is_balance_plus_floating_profit(venue: Venue) -> None:
 
 
 def test_closing_books_the_profit_and_may_be_repeated(venue: Venue) -> None:
-    position_id = venue.broker.submit(BUY).position_id
-    assert position_id is not None
+    position_id = venue.buy()
     venue.tick("1.10106")
     (fill,) = venue.broker.close(position_id).fills
     assert (fill.profit, fill.reason) == (Decimal("10.00"), ExitReason.SIGNAL)
@@ -125,3 +146,113 @@ def test_a_bad_order_is_rejected_with_a_code(
         venue.broker.submit(replace(BUY, **change))
     assert caught.value.code == code
     assert venue.broker.account().positions == ()
+
+
+# --- parts
+
+
+def test_a_partial_close_books_its_part_and_leaves_the_rest_open(venue: Venue) -> None:
+    position_id = venue.buy()
+    venue.tick("1.10106")
+    (fill,) = venue.broker.close(position_id, Decimal("0.04")).fills
+    assert (fill.lots, fill.profit, fill.opens) == (Decimal("0.04"), Decimal("4.00"), False)
+    (rest,) = venue.broker.account().positions
+    assert (rest.id, rest.lots, rest.profit) == (position_id, Decimal("0.06"), Decimal("6.00"))
+    assert (rest.entry_price, rest.stop, rest.take) == (Decimal("1.10006"), BUY.stop, BUY.take)
+
+
+def test_what_a_partial_close_leaves_can_be_closed_whole(venue: Venue) -> None:
+    position_id = venue.buy()
+    (part,) = venue.broker.close(position_id, Decimal("0.04")).fills
+    (rest,) = venue.broker.close(position_id).fills
+    assert rest.lots == Decimal("0.06")
+    assert rest.deal_id != part.deal_id
+    assert venue.broker.account().positions == ()
+
+
+@pytest.mark.parametrize("lots", ["0", "-0.01", "0.005", "0.11"])
+def test_a_part_that_is_not_one_is_rejected(venue: Venue, lots: str) -> None:
+    position_id = venue.buy()
+    with pytest.raises(Rejected) as caught:
+        venue.broker.close(position_id, Decimal(lots))
+    assert caught.value.code == "INVALID_VOLUME"
+    assert venue.broker.account().positions[0].lots == BUY.lots
+
+
+def test_a_part_of_a_position_that_is_gone_is_rejected(venue: Venue) -> None:
+    position_id = venue.buy()
+    venue.broker.close(position_id)
+    with pytest.raises(Rejected) as caught:
+        venue.broker.close(position_id, Decimal("0.04"))
+    assert caught.value.code == "POSITION_NOT_FOUND"
+
+
+# --- levels
+
+
+def test_levels_are_set_and_taken_away_and_setting_them_may_be_repeated(venue: Venue) -> None:
+    position_id = venue.buy()
+    for stop in (Decimal("1.09950"), Decimal("1.09950"), None):
+        venue.broker.modify(position_id, stop, BUY.take)
+        (position,) = venue.broker.account().positions
+        assert (position.stop, position.take) == (stop, BUY.take)
+
+
+def test_a_level_on_the_wrong_side_is_rejected_and_the_old_ones_stay(venue: Venue) -> None:
+    position_id = venue.buy()
+    with pytest.raises(Rejected) as caught:
+        venue.broker.modify(position_id, Decimal("1.10000"), BUY.take)
+    assert caught.value.code == "INVALID_STOPS"
+    assert venue.broker.account().positions[0].stop == BUY.stop
+
+
+def test_levels_of_a_position_that_is_gone_are_rejected(venue: Venue) -> None:
+    position_id = venue.buy()
+    venue.broker.close(position_id)
+    with pytest.raises(Rejected) as caught:
+        venue.broker.modify(position_id, BUY.stop, BUY.take)
+    assert caught.value.code == "POSITION_NOT_FOUND"
+
+
+# --- snapshots
+
+
+def test_a_snapshot_shows_positions_resting_orders_and_deals_with_their_marks(
+    venue: Venue,
+) -> None:
+    venue.broker.submit(RESTING)
+    position_id = venue.buy()
+    seen = venue.broker.snapshot(NOON)
+    (position,), (order,), (deal,) = seen.account.positions, seen.orders, seen.deals
+    assert (position.id, position.client_id, position.magic) == (position_id, "client-1", 3)
+    assert (order.client_id, order.magic, order.lots) == ("client-2", 3, RESTING.lots)
+    assert (order.kind, order.price, order.stop) == (OrderKind.STOP, RESTING.price, RESTING.stop)
+    assert (deal.opens, deal.position_id, deal.client_id) == (True, position_id, "client-1")
+    assert (seen.time, seen.is_complete) == (NOON, True)
+
+
+def test_a_snapshot_has_the_deals_of_what_was_opened_and_closed_since_the_last(
+    venue: Venue,
+) -> None:
+    before = venue.broker.snapshot(NOON)
+    venue.broker.close(venue.buy())
+    seen = venue.broker.snapshot(before.time)
+    assert (before.deals, seen.account.positions) == ((), ())
+    assert [(deal.opens, deal.client_id) for deal in seen.deals] == [
+        (True, "client-1"),
+        (False, "client-1"),
+    ]
+
+
+def test_a_snapshot_has_what_a_quote_made_the_broker_execute(venue: Venue) -> None:
+    venue.buy()
+    venue.tick("1.09890")
+    venue.broker.feed([venue.quotes["EURUSD"]])
+    assert [deal.reason for deal in venue.broker.snapshot(NOON).deals] == [None, ExitReason.STOP]
+
+
+def test_a_snapshot_leaves_out_what_is_older_than_asked_for(venue: Venue) -> None:
+    position_id = venue.buy()
+    venue.broker.close(position_id, Decimal("0.04"))
+    seen = venue.broker.snapshot(NOON + timedelta(seconds=1))
+    assert (seen.deals, seen.account.positions[0].id) == ((), position_id)

@@ -1,12 +1,16 @@
 """The paper broker is one account whoever asks, from whichever process."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
-from tests.brokers.test_contract import BUY, MemoryStore, paper
-from tests.desk import make_desk
+from tests.brokers.test_contract import BUY, MemoryStore, Venue, paper
+from tests.desk import NOON, make_desk
+from tests.instruments import EURUSD
 from trading.brokers.base import Rejected, Unavailable
+from trading.brokers.paper import PaperBroker, PaperTerms
+from trading.engine.book import Listing
 from trading.engine.types import ExitReason, Quote
 from trading.models import PaperBook
 from trading.services.brokers import broker_for
@@ -51,6 +55,49 @@ def test_without_a_quote_nothing_is_filled_or_told() -> None:
     with pytest.raises(Rejected, match="expected a quote"):
         venue.broker.submit(BUY)
     with pytest.raises(Unavailable):
+        venue.broker.account()
+    with pytest.raises(Unavailable):
+        venue.broker.snapshot(NOON)
+
+
+def test_a_snapshot_without_quotes_is_of_the_time_of_the_newest_deal() -> None:
+    venue = paper()
+    venue.broker.close(venue.buy())
+    venue.quotes.clear()
+    earlier, later = NOON - timedelta(hours=1), NOON + timedelta(hours=1)
+    assert venue.broker.snapshot(earlier).time == NOON
+    assert venue.broker.snapshot(later).time == later
+
+
+def test_a_snapshot_is_of_the_time_of_the_newest_quote_it_trades() -> None:
+    venue = paper()
+    later = NOON + timedelta(seconds=5)
+    venue.quotes["XAUUSD"] = Quote("XAUUSD", later, Decimal(4000), Decimal(4001))
+    assert venue.broker.snapshot(NOON).time == NOON
+
+
+def test_a_refused_change_leaves_no_deal() -> None:
+    store = MemoryStore()
+    venue = paper(store)
+    position_id = venue.buy()
+    with pytest.raises(Rejected):
+        venue.broker.close(position_id, Decimal(1))
+    assert [fill.deal_id for fill in store.journal] == ["1-in"]
+
+
+def test_what_cannot_be_converted_is_neither_traded_nor_told() -> None:
+    quotes: dict[str, Quote] = {}
+    listings = {"EURUSD": Listing(EURUSD)}
+    venue = Venue(
+        PaperBroker(PaperTerms(listings, "CHF", 30), MemoryStore(), lambda: quotes), quotes
+    )
+    venue.tick("1.10000")
+    quotes["USDCHF"] = Quote("USDCHF", NOON, Decimal("0.8"), Decimal("0.8"))
+    venue.buy()
+    del quotes["USDCHF"]
+    with pytest.raises(Rejected, match="expected a quote of USDCHF or CHFUSD"):
+        venue.broker.submit(BUY)
+    with pytest.raises(Unavailable, match="expected a quote of USDCHF or CHFUSD"):
         venue.broker.account()
 
 

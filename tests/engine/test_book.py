@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 
 from tests.engine.tables import instrument
-from trading.engine.book import Book, Listing, OrderRefused
+from trading.engine.book import Book, Listing
+from trading.engine.book_checks import OrderRefused
 from trading.engine.book_state import BookState, Ticket
 from trading.engine.types import Costs, ExitReason, Fill, OrderKind, Quote
 
@@ -18,7 +19,7 @@ START = datetime(2026, 1, 6, 12, tzinfo=UTC)
 
 
 def book(
-    balance: str = "10000", *, costs: Costs = Costs(), leverage: int = 100, **spec: Decimal
+    balance: str = "10000", *, costs: Costs = Costs(), leverage: int = 100, **spec: object
 ) -> Book:
     """An account that trades TEST and OTHER, both at 1000/1002 since `START`."""
     names = ("TEST", "OTHER")

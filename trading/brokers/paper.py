@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from typing import Protocol, TypeVar
 
 from trading.brokers.base import EntryRequest, Receipt, Rejected, Unavailable
-from trading.engine.book import Book, Listing, OrderRefused
+from trading.engine.book import Book, Listing
+from trading.engine.book_checks import OrderRefused
 from trading.engine.book_state import BookState, Ticket
-from trading.engine.types import AccountState, Fill, Quote
+from trading.engine.types import AccountState, Fill, Quote, Snapshot
 
 T = TypeVar("T")
 
 
 class PaperStore(Protocol):
-    """Where the book of one account lives between calls and between processes."""
+    """Where the book of one account and its deals live between calls and between processes."""
 
     def version(self) -> int:
         """Grows with every change."""
@@ -24,8 +26,15 @@ class PaperStore(Protocol):
     def read(self) -> tuple[BookState, int]:
         """The state and its version."""
 
-    def change(self, apply: Callable[[BookState], T]) -> T:
-        """Run `apply` on the newest state, alone, and keep what it did unless it raises."""
+    def snapshot(self, since: datetime) -> tuple[BookState, tuple[Fill, ...]]:
+        """The state and the deals that led to it, of `since` or later, in the order they were
+        executed; both of the same moment."""
+
+    def change(self, apply: Callable[[BookState], tuple[T, Sequence[Fill]]]) -> T:
+        """Run `apply` on the newest state, alone, and keep what it did unless it raises.
+
+        It answers with its result and the deals it executed, which are kept with the state.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +61,17 @@ class PaperBroker:
     def account(self) -> AccountState:
         """As the port says; Unavailable while a held symbol has no quote."""
         state, _ = self._store.read()
-        try:
-            return self._book(state).account()
-        except OrderRefused as e:
-            raise Unavailable(str(e), e.code) from e
+        return _valued(self._book(state, self._quotes()))
+
+    def snapshot(self, since: datetime) -> Snapshot:
+        """As the port says; its time is that of the newest quote, or of the newest deal (else
+        `since`) where there is none."""
+        quotes = dict(self._quotes())  # before the state, so that `time` promises nothing more
+        state, deals = self._store.snapshot(since)
+        book = self._book(state, quotes)
+        times = [quote.time for name, quote in quotes.items() if name in self._terms.listings]
+        time = max(times or [deal.at for deal in deals], default=since)
+        return Snapshot(_valued(book), book.resting(), deals, time)
 
     def submit(self, request: EntryRequest) -> Receipt:
         """As the port says; executes at the newest quote or rests the order."""
@@ -74,10 +90,14 @@ class PaperBroker:
         position_id, filled = self._change(lambda book: book.submit(ticket))
         return Receipt(request.client_id, position_id, tuple(filled))
 
-    def close(self, position_id: str) -> Receipt:
-        """As the port says; nothing is filled when the position is gone already."""
-        filled = self._change(lambda book: book.close(position_id))
+    def close(self, position_id: str, lots: Decimal | None = None) -> Receipt:
+        """As the port says; a part of a position that is gone is POSITION_NOT_FOUND."""
+        filled = self._change(lambda book: book.close(position_id, lots=lots))
         return Receipt(f"close-{position_id}", position_id, tuple(filled))
+
+    def modify(self, position_id: str, stop: Decimal | None, take: Decimal | None) -> None:
+        """As the port says."""
+        self._change(lambda book: book.modify(position_id, stop, take))
 
     def cancel(self, client_id: str) -> bool:
         """As the port says."""
@@ -86,11 +106,10 @@ class PaperBroker:
     def feed(self, quotes: Sequence[Quote]) -> Sequence[Fill]:
         """Judge every quote; the store is touched only when one of them changes the book."""
         book = self._watch()
-        before = deepcopy(book.state)
         filled = [fill for quote in quotes for fill in book.on_quote(quote)]
         if not book.changed:
             return filled
-        book.state, self._watched = before, None
+        self._watched = None  # it has run ahead of the store
         return self._change(lambda fresh: [f for q in quotes for f in fresh.on_quote(q)])
 
     def _watch(self) -> Book:
@@ -98,16 +117,27 @@ class PaperBroker:
         version = self._store.version()
         if self._watched is None or version != self._watched_version:
             state, self._watched_version = self._store.read()
-            self._watched = self._book(state)
+            self._watched = self._book(state, self._quotes())
         return self._watched
 
     def _change(self, act: Callable[[Book], T]) -> T:
+        def apply(state: BookState) -> tuple[T, Sequence[Fill]]:
+            book = self._book(state, self._quotes())
+            return act(book), book.executed
+
         try:
-            return self._store.change(lambda state: act(self._book(state)))
+            return self._store.change(apply)
         except OrderRefused as e:
             raise Rejected(str(e), e.code) from e
 
-    def _book(self, state: BookState) -> Book:
+    def _book(self, state: BookState, quotes: Mapping[str, Quote]) -> Book:
         book = Book(state, self._terms.listings, self._terms.currency, self._terms.leverage)
-        book.quotes.update(self._quotes())
+        book.quotes.update(quotes)
         return book
+
+
+def _valued(book: Book) -> AccountState:
+    try:
+        return book.account()
+    except OrderRefused as e:
+        raise Unavailable(str(e), e.code) from e

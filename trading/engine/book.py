@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
-from trading.engine import fills, money, risk
+from trading.engine import book_checks, book_values, fills, money, risk
+from trading.engine.book_checks import OrderRefused
 from trading.engine.book_state import BookState, OpenPosition, Ticket
-from trading.engine.tape import FAR
 from trading.engine.types import (
     AccountState,
     Costs,
@@ -23,17 +23,9 @@ from trading.engine.types import (
     Instrument,
     IntArray,
     OrderKind,
-    PositionState,
     Quote,
+    RestingOrder,
 )
-
-
-class OrderRefused(EngineError):
-    """The book will not take an order; `code` is stable, the message explains."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +53,8 @@ class Book:
         self.quotes: dict[str, Quote] = {}
         self.changed = False
         """Whether anything but the quotes has changed since the book was made."""
+        self.executed: list[Fill] = []
+        """Every deal since the book was made, oldest first."""
         self._contracts: dict[str, fills.Contract] = {}
 
     @classmethod
@@ -103,14 +97,42 @@ class Book:
         filled = self._open(ticket, touch + slippage, quote)
         return filled.position_id, [filled, *self._stop_out()]
 
-    def close(self, position_id: str, reason: ExitReason = ExitReason.SIGNAL) -> list[Fill]:
-        """Close a position at the newest quote; nothing when it is gone already."""
-        position = next((p for p in self.state.positions if p.id == position_id), None)
-        if position is None:
+    def close(
+        self,
+        position_id: str,
+        reason: ExitReason = ExitReason.SIGNAL,
+        lots: Decimal | None = None,
+    ) -> list[Fill]:
+        """Close a position, or `lots` of it, at the newest quote.
+
+        Nothing is filled when the whole is gone already; raises OrderRefused when a part is.
+        """
+        if lots is None and self._held(position_id) is None:
             return []
-        closing = self._closing_ticks(position)
+        position = self._found(position_id)
         slippage = self.listings[position.symbol].costs.slippage_ticks
-        return [self._exit(position, closing - position.side * slippage, reason)]
+        price = self._closing_ticks(position) - position.side * slippage
+        if lots is not None:
+            instrument = self.listings[position.symbol].instrument
+            steps = book_checks.steps_to_close(instrument, lots, position.steps)
+            if steps < position.steps:
+                return [self._exit_part(position, steps, price, reason)]
+        return [self._exit(position, price, reason)]
+
+    def modify(self, position_id: str, stop: Decimal | None, take: Decimal | None) -> None:
+        """Give a position these levels, None for no level; raises OrderRefused.
+
+        Levels it has already are not judged again, so that repeating does no harm.
+        """
+        position = self._found(position_id)
+        instrument, side = self.listings[position.symbol].instrument, position.side
+        levels = book_values.levels_in_ticks(instrument, side, stop, take)
+        if levels == (position.stop, position.take):
+            return
+        closing = self._closing_ticks(position)
+        book_checks.check_levels(instrument, side, closing, stop, take)
+        position.stop, position.take = levels
+        self.changed = True
 
     def cancel(self, client_id: str) -> bool:
         """Take a resting order back; False when there is none."""
@@ -125,9 +147,16 @@ class Book:
         due = [t.client_id for t in self.state.pending if t.expires_at and t.expires_at <= now]
         return [client_id for client_id in due if self.cancel(client_id)]
 
+    def resting(self) -> tuple[RestingOrder, ...]:
+        """The pending orders, oldest first."""
+        return tuple(book_values.resting_order(ticket) for ticket in self.state.pending)
+
     def account(self) -> AccountState:
         """The account now; needs a quote of every symbol held."""
-        positions = tuple(self._position_state(p) for p in self.state.positions)
+        positions = tuple(
+            book_values.position_state(p, self.listings[p.symbol].instrument, self._floating(p))
+            for p in self.state.positions
+        )
         return AccountState(
             currency=self.currency,
             balance=money.money_from_float(self.state.balance),
@@ -140,6 +169,15 @@ class Book:
 
     def _of(self, symbol: str) -> list[OpenPosition]:
         return [p for p in self.state.positions if p.symbol == symbol]
+
+    def _held(self, position_id: str) -> OpenPosition | None:
+        return next((p for p in self.state.positions if p.id == position_id), None)
+
+    def _found(self, position_id: str) -> OpenPosition:
+        position = self._held(position_id)
+        if position is None:
+            raise OrderRefused("POSITION_NOT_FOUND", f"Expected position {position_id}, was none")
+        return position
 
     def _quote(self, symbol: str) -> Quote:
         quote = self.quotes.get(symbol)
@@ -165,7 +203,10 @@ class Book:
     def _terms(self, symbol: str) -> tuple[fills.Contract, float]:
         """The symbol's contract and what its profit currency is worth now."""
         listing = self.listings[symbol]
-        conversion = money.conversion_for(listing.instrument, self.currency, self.quotes)
+        try:
+            conversion = money.conversion_for(listing.instrument, self.currency, self.quotes)
+        except EngineError as e:
+            raise OrderRefused("OFF_QUOTES", str(e)) from e
         if symbol not in self._contracts:
             self._contracts[symbol] = fills.contract_of(
                 listing.instrument, listing.costs, conversion, self.leverage
@@ -207,52 +248,22 @@ class Book:
     def _check(self, ticket: Ticket, touch: int) -> None:
         """Refuse what a broker would refuse: volume, price, levels, money."""
         instrument = self.listings[ticket.symbol].instrument
-        lots, step = ticket.lots, instrument.volume_step
-        if not instrument.volume_min <= lots <= instrument.volume_max or lots % step:
-            span = f"{instrument.volume_min} to {instrument.volume_max} in steps of {step}"
-            raise OrderRefused("INVALID_VOLUME", f"Expected {span} lots, was {lots}")
-        price = self._price_of(ticket, touch)
-        self._check_levels(ticket, price)
+        book_checks.check_volume(instrument, ticket.lots)
+        price = book_checks.price_of(instrument, ticket, touch)
+        closing = price - ticket.side * self._bid_spread(ticket.symbol)[1]
+        book_checks.check_levels(instrument, ticket.side, closing, ticket.stop, ticket.take)
         contract, rate = self._terms(ticket.symbol)
         free = self._equity() - self._margin()
-        needed = fills.margin_of(contract, money.lots_to_steps(lots, step), price, rate)
+        steps = money.lots_to_steps(ticket.lots, instrument.volume_step)
+        needed = fills.margin_of(contract, steps, price, rate)
         if fills.round_cents(needed) > fills.round_cents(free):
             raise OrderRefused("NO_MONEY", f"Expected margin {needed:.2f}, was {free:.2f} free")
-
-    def _price_of(self, ticket: Ticket, touch: int) -> int:
-        """Where the order is to fill; a resting one must lie on its own side of the market."""
-        if ticket.kind is OrderKind.MARKET:
-            return touch
-        direction = ticket.side if ticket.kind is OrderKind.STOP else -ticket.side
-        price = touch if ticket.price is None else self._ticks(ticket.symbol, ticket.price)
-        if (price - touch) * direction <= 0:
-            where = "above" if direction > 0 else "below"
-            raise OrderRefused(
-                "INVALID_PRICE",
-                f"Expected a {ticket.kind} price {where} the market, was {ticket.price}",
-            )
-        return price
-
-    def _check_levels(self, ticket: Ticket, price: int) -> None:
-        """Stop and take lie beyond the side of the quote that would close the position."""
-        least = max(1, self.listings[ticket.symbol].instrument.stops_level)
-        spread = self._bid_spread(ticket.symbol)[1]
-        closing = price - ticket.side * spread
-        for level, direction in ((ticket.stop, -ticket.side), (ticket.take, ticket.side)):
-            if level is None:
-                continue
-            distance = (self._ticks(ticket.symbol, level) - closing) * direction
-            if distance < least:
-                raise OrderRefused(
-                    "INVALID_STOPS",
-                    f"Expected stop and take at least {least} ticks away, was {distance}",
-                )
 
     def _open(self, ticket: Ticket, price: int, quote: Quote) -> Fill:
         instrument = self.listings[ticket.symbol].instrument
         contract, rate = self._terms(ticket.symbol)
         steps = money.lots_to_steps(ticket.lots, instrument.volume_step)
-        far = ticket.side * FAR
+        stop, take = book_values.levels_in_ticks(instrument, ticket.side, ticket.stop, ticket.take)
         self.state.counter += 1
         position = OpenPosition(
             id=str(self.state.counter),
@@ -261,8 +272,8 @@ class Book:
             side=ticket.side,
             steps=steps,
             entry=price,
-            stop=-far if ticket.stop is None else self._ticks(ticket.symbol, ticket.stop),
-            take=far if ticket.take is None else self._ticks(ticket.symbol, ticket.take),
+            stop=stop,
+            take=take,
             opened=quote.time.timestamp(),
             margin=fills.margin_of(contract, steps, price, rate),
             magic=ticket.magic,
@@ -270,50 +281,37 @@ class Book:
         half = fills.half_commission(contract, steps)
         self.state.balance = fills.round_cents(self.state.balance - half)
         self.state.positions.append(position)
-        self.changed = True
-        return self._fill(position, price, opens=True, commission=half)
+        return self._record(book_values.opening_fill(position, instrument, quote.time, half))
 
     def _exit(self, position: OpenPosition, price: int, reason: ExitReason) -> Fill:
-        contract, rate = self._terms(position.symbol)
-        profit = fills.round_cents(
-            fills.floating(contract, position.side, position.entry, price, position.steps, rate)
-        )
-        half = fills.half_commission(contract, position.steps)
-        booked = profit + position.swap - half
-        self.state.balance = fills.round_cents(self.state.balance + booked)
+        fill = self._book_exit(position, price, reason, "out")
         self.state.positions.remove(position)
-        self.changed = True
-        return self._fill(
-            position, price, opens=False, commission=half, profit=profit, reason=reason
-        )
+        return fill
 
-    def _fill(
-        self,
-        position: OpenPosition,
-        price: int,
-        *,
-        opens: bool,
-        commission: float,
-        profit: float = 0.0,
-        reason: ExitReason | None = None,
+    def _exit_part(
+        self, position: OpenPosition, steps: int, price: int, reason: ExitReason
     ) -> Fill:
-        instrument = self.listings[position.symbol].instrument
-        return Fill(
-            deal_id=f"{position.id}-{'in' if opens else 'out'}",
-            position_id=position.id,
-            symbol=position.symbol,
-            side=position.side,
-            opens=opens,
-            lots=position.steps * instrument.volume_step,
-            price=money.ticks_to_price(price, instrument.tick_size),
-            at=self.quotes[position.symbol].time,
-            profit=money.money_from_float(profit),
-            commission=money.money_from_float(commission),
-            swap=money.money_from_float(0.0 if opens else position.swap),
-            reason=reason,
-            client_id=position.client_id,
-            magic=position.magic,
+        part, rest = position.split(steps)
+        fill = self._book_exit(part, price, reason, f"out{rest.parts}")
+        self.state.positions[self.state.positions.index(position)] = rest
+        return fill
+
+    def _book_exit(self, closed: OpenPosition, price: int, reason: ExitReason, deal: str) -> Fill:
+        contract, rate = self._terms(closed.symbol)
+        profit = fills.round_cents(
+            fills.floating(contract, closed.side, closed.entry, price, closed.steps, rate)
         )
+        half = fills.half_commission(contract, closed.steps)
+        booked = profit + closed.swap - half
+        self.state.balance = fills.round_cents(self.state.balance + booked)
+        instrument, at = self.listings[closed.symbol].instrument, self.quotes[closed.symbol].time
+        out = book_values.Exit(f"{closed.id}-{deal}", price, profit, half, reason)
+        return self._record(book_values.closing_fill(closed, instrument, at, out))
+
+    def _record(self, fill: Fill) -> Fill:
+        self.executed.append(fill)
+        self.changed = True
+        return fill
 
     def _judge(self, position: OpenPosition) -> list[Fill]:
         """Stop, then take, against the newest quote."""
@@ -374,21 +372,3 @@ class Book:
             position.swap += fills.swap_of(
                 contract, position.side, position.steps, int(nights), closing, rate
             )
-
-    def _position_state(self, p: OpenPosition) -> PositionState:
-        instrument = self.listings[p.symbol].instrument
-        tick = instrument.tick_size
-        return PositionState(
-            id=p.id,
-            symbol=p.symbol,
-            side=p.side,
-            lots=p.steps * instrument.volume_step,
-            entry_price=money.ticks_to_price(p.entry, tick),
-            opened_at=datetime.fromtimestamp(p.opened, UTC),
-            stop=None if abs(p.stop) == FAR else money.ticks_to_price(p.stop, tick),
-            take=None if abs(p.take) == FAR else money.ticks_to_price(p.take, tick),
-            profit=money.money_from_float(self._floating(p)),
-            swap=money.money_from_float(p.swap),
-            magic=p.magic,
-            client_id=p.client_id,
-        )

@@ -1,18 +1,19 @@
-"""What the book remembers between two processes, as values and as JSON.
+"""What the book remembers between two processes, and its deals, as values and as JSON.
 
-A state written with `to_json` and read back with `from_json` is the same state, to the last bit:
-floats survive JSON exactly, Decimals and times travel as text.
+What is written as JSON and read back is the same, to the last bit: floats survive JSON exactly,
+Decimals and times travel as text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from trading.engine.types import EngineError, OrderKind
+from trading.engine.fills import round_cents
+from trading.engine.types import EngineError, ExitReason, Fill, OrderKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,23 @@ class OpenPosition:
     margin: float
     magic: int
     swap: float = 0.0
+    parts: int = 0
+    """How often a part of it has been closed."""
+
+    def split(self, steps: int) -> tuple[OpenPosition, OpenPosition]:
+        """The part of `steps` that is to be closed and the rest, each with its share of the margin
+        and, in whole cents, of the swap."""
+        share = steps / self.steps
+        margin, swap = self.margin * share, round_cents(self.swap * share)
+        part = replace(self, steps=steps, margin=margin, swap=swap)
+        rest = replace(
+            self,
+            steps=self.steps - steps,
+            margin=self.margin - margin,
+            swap=round_cents(self.swap - swap),
+            parts=self.parts + 1,
+        )
+        return part, rest
 
 
 @dataclass(slots=True)
@@ -100,3 +118,25 @@ def _ticket_from_json(values: Mapping[str, Any]) -> Ticket:
     decimals = {n: None if values[n] is None else Decimal(values[n]) for n in _DECIMALS}
     moments = {n: values[n] and datetime.fromisoformat(values[n]) for n in _MOMENTS}
     return Ticket(**{**values, **decimals, **moments, "kind": OrderKind(values["kind"])})
+
+
+_MONEY = ("lots", "price", "profit", "commission", "swap")
+
+
+def fill_to_json(fill: Fill) -> dict[str, Any]:
+    """A deal as plain numbers and text, ready for `json.dumps`."""
+    values = asdict(fill)
+    decimals = {name: str(values[name]) for name in _MONEY}
+    reason = None if fill.reason is None else fill.reason.value
+    return {**values, **decimals, "at": fill.at.isoformat(), "reason": reason}
+
+
+def fill_from_json(values: Mapping[str, Any]) -> Fill:
+    """The deal that `fill_to_json` wrote; EngineError when it is not one."""
+    try:
+        decimals = {name: Decimal(values[name]) for name in _MONEY}
+        reason = None if values["reason"] is None else ExitReason(values["reason"])
+        at = datetime.fromisoformat(values["at"])
+        return Fill(**{**values, **decimals, "at": at, "reason": reason})
+    except (KeyError, TypeError, ValueError, InvalidOperation) as e:
+        raise EngineError(f"Expected a deal of a book, was {dict(values)!r}: {e!r}") from e

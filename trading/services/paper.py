@@ -1,26 +1,29 @@
-"""The paper broker's memory in our database."""
+"""The paper broker's memory, and the journal of its deals, in our database."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from django.db import transaction
 from django.db.models import QuerySet
 
 from trading.brokers.base import Unavailable
-from trading.engine.book_state import BookState
-from trading.models import Account, PaperBook
+from trading.engine.book_state import BookState, fill_from_json, fill_to_json
+from trading.engine.types import Fill
+from trading.models import Account, PaperBook, PaperDeal
 
 T = TypeVar("T")
 
 
 class DatabasePaperStore:
-    """A `PaperStore` in the row of one account; changes are made under its lock."""
+    """A `PaperStore` in the rows of one account; changes are made under the lock of its book."""
 
     def __init__(self, account_id: int) -> None:
         self._account_id = account_id
         self._rows = PaperBook.objects.filter(account_id=account_id)
+        self._deals = PaperDeal.objects.filter(account_id=account_id)
 
     def version(self) -> int:
         """Grows with every change."""
@@ -31,15 +34,30 @@ class DatabasePaperStore:
         row = self._row(self._rows)
         return BookState.from_json(row.state), row.version
 
-    def change(self, apply: Callable[[BookState], T]) -> T:
-        """Run `apply` on the newest state under the row's lock; kept unless it raises."""
+    @transaction.atomic
+    def snapshot(self, since: datetime) -> tuple[BookState, tuple[Fill, ...]]:
+        """The state and the deals of `since` or later, in the order they were executed; the row's
+        lock keeps every change out between the two."""
+        row = self._row(self._rows.select_for_update())
+        deals = self._deals.filter(at__gte=since).order_by("id").values_list("fill", flat=True)
+        return BookState.from_json(row.state), tuple(fill_from_json(deal) for deal in deals)
+
+    def change(self, apply: Callable[[BookState], tuple[T, Sequence[Fill]]]) -> T:
+        """Run `apply` on the newest state under the row's lock; state and deals are kept together
+        unless it raises."""
         with transaction.atomic(durable=True):
             row = self._row(self._rows.select_for_update())
             state = BookState.from_json(row.state)
-            result = apply(state)
+            result, deals = apply(state)
             row.state, row.version = state.to_json(), row.version + 1
             row.save(update_fields=["state", "version"])
+            PaperDeal.objects.bulk_create(self._deal(fill) for fill in deals)
         return result
+
+    def _deal(self, fill: Fill) -> PaperDeal:
+        return PaperDeal(
+            account_id=self._account_id, deal_id=fill.deal_id, at=fill.at, fill=fill_to_json(fill)
+        )
 
     def _row(self, rows: QuerySet[PaperBook]) -> PaperBook:
         row = rows.first()
