@@ -141,13 +141,14 @@ class _Reading:
                 self._bind_to(order, position, is_probable=False)
 
     def _rest(self) -> None:
+        for order in self._in(_S.ACCEPTED, _S.CANCEL_PENDING):
+            if order.absent_for is not None and order.client_id in self.resting:
+                self._move(Present(order.id), replace(order, absent_for=None))
         for order in self._in(_S.UNKNOWN, _S.SENDING):
             resting = self.resting.get(order.client_id)
             if order.is_entry and resting is not None and not self._is_under_way(order):
-                self._move(Rest(order.id, resting), replace(order, status=_S.ACCEPTED))
-        for order in self._in(_S.ACCEPTED, _S.CANCEL_PENDING):
-            if order.absent_for is not None and order.client_id in self.resting:
-                self.found.append(Present(order.id))
+                accepted = replace(order, status=_S.ACCEPTED, absent_for=None)
+                self._move(Rest(order.id, resting), accepted)
 
     def _doubt(self) -> None:
         for order in self._in(_S.SENDING):
@@ -219,6 +220,8 @@ class _Reading:
             self.found.append(Conclude(order.id, _S.NOT_EXECUTED, why))
 
     def _judge_absent(self, order: OurOrder) -> None:
+        if _age(order) < 0:
+            return  # sent after the reading began
         if order.absent_for is None:
             self.found.append(Absent(order.id))
             return

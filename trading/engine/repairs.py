@@ -35,7 +35,7 @@ class OurOrder:
     is_overdue: bool
     """APPROVED and too old to be sent."""
     sent_for: float | None
-    """Seconds since it was sent; None = never sent."""
+    """Seconds from its sending to the reading, below 0 where it was sent later; None = never."""
     absent_for: float | None
     """Seconds since the first complete reading that did not show it."""
     verify_stage: int
@@ -120,7 +120,7 @@ class Bind:
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """An entry in doubt rests at the broker: ACCEPTED."""
+    """An entry in doubt rests at the broker: ACCEPTED, and any absence is forgotten."""
 
     order_id: int
     resting: RestingOrder
@@ -143,7 +143,7 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """A resting order is shown again: the reading that did not show it proves nothing any more."""
+    """A resting order is shown again: its absence (`absent_for`) is forgotten, its status stays."""
 
     order_id: int
 
