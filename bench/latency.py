@@ -40,6 +40,8 @@ PAUSE = 0.15
 class StillStream:
     """A `Stream` without a clock of its own: the benchmark feeds the session by hand."""
 
+    speed = 1.0
+
     def __init__(self) -> None:
         self.time = START
 

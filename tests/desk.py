@@ -12,7 +12,7 @@ from decimal import Decimal
 import numpy as np
 from django.utils.timezone import now
 
-from tests.factories import make_account, make_deployment, make_strategy, make_symbol
+from tests.factories import make_account, make_deployment, make_lease, make_strategy, make_symbol
 from trading.brokers.base import EntryRequest, Receipt
 from trading.engine.bars import Bar
 from trading.engine.types import AccountState, Bars, Fill, Quote, Snapshot
@@ -55,6 +55,7 @@ def make_desk(**deployment: object) -> Desk:
     """A desk at NOON: history that swings every minute, a fresh quote, a running deployment."""
     account = make_account(balance=Decimal(100_000), equity=Decimal(100_000))
     paper_book_open(account=account)
+    make_lease(account=account)
     symbol = make_symbol(name="EURUSD")
     params = {"fast": 2, "slow": 3, "stop_atr": 5.0}
     strategy = make_strategy(kind="ewma_trend", params=params)

@@ -8,6 +8,8 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
+from django.utils.timezone import now
+
 from trading.models import (
     Account,
     BarChunk,
@@ -19,6 +21,7 @@ from trading.models import (
     Fill,
     HistoryImport,
     KillSwitch,
+    Lease,
     Order,
     PaperBook,
     Position,
@@ -31,6 +34,7 @@ from trading.models import (
     StrategyRun,
     Symbol,
 )
+from trading.services.clock import clock_read
 from trading.services.events import Happening, event_append
 
 MONDAY = datetime(2024, 1, 8, 12, tzinfo=UTC)
@@ -53,6 +57,20 @@ def make_account(**fields: Any) -> Account:
         "day_start_equity": Decimal(10_000),
     }
     return Account.objects.create(**{**given, **fields})
+
+
+def make_lease(**fields: Any) -> Lease:
+    """A lease that a gateway holds, reconciled and seen just now."""
+    moment = clock_read()
+    given = {
+        "owner": "gateway of a test",
+        "boot": moment.boot,
+        "epoch": 1,
+        "expires_tick": moment.tick + 3600,
+        "seen_tick": moment.tick,
+        "state": Lease.State.READY,
+    }
+    return Lease.objects.create(**{**given, **fields})
 
 
 def make_symbol(**fields: Any) -> Symbol:
@@ -92,7 +110,7 @@ def make_run(**fields: Any) -> StrategyRun:
         "outcome": "HOLD",
         "message": "no new signal",
         "deadline": MONDAY,
-        "expires_at": MONDAY,
+        "expires_at": now() + timedelta(minutes=1),
     }
     return StrategyRun.objects.create(**{**given, **fields})
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
@@ -15,6 +16,8 @@ PACKAGES = ("tradebot", "trading", "notifications", "bench", "tests")
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
 TEXT = {".py", ".md", ".toml", ".in", ".html", ".css", ".js", ".txt", ".example", ".json", ""}
+WALL_CLOCK = {"time", "time_ns", "localtime", "gmtime", "now", "Now", "utcnow", "today"}
+"""What `time`, `datetime` and Django call a clock that people and NTP can set."""
 FOREIGN = ("django", "channels", "django_q", "redis", "httpx", "metaapi_cloud_sdk", "environ")
 
 
@@ -120,6 +123,43 @@ def test_the_queue_is_used_by_services_and_wiring_only() -> None:
         if "django_q" in imported(path) and path.parts[len(ROOT.parts)] not in ("tests", "bench")
     }
     assert users <= places
+
+
+def wall_clock_reads(path: Path) -> list[str]:
+    """Every mention of a wall clock: the keyword that is given its reading, or its line."""
+    nodes = list(ast.walk(_tree(path)))
+    given = [n for n in nodes if isinstance(n, ast.keyword)]
+    keywords = {id(n.value.func): n.arg for n in given if isinstance(n.value, ast.Call)}
+    return sorted(keywords.get(id(n)) or f"line {n.lineno}" for n in nodes if _is_wall_clock(n))
+
+
+def _is_wall_clock(node: ast.AST) -> TypeGuard[ast.Attribute | ast.ImportFrom]:
+    if isinstance(node, ast.ImportFrom):
+        return bool(WALL_CLOCK & {alias.name for alias in node.names})
+    return isinstance(node, ast.Attribute) and node.attr in WALL_CLOCK
+
+
+def test_no_wall_clock_decides_who_owns_an_account() -> None:
+    reads = {
+        name: wall_clock_reads(ROOT / f"trading/services/{name}.py")
+        for name in ("clock", "locks", "leases")
+    }
+    assert reads == {"clock": [], "locks": [], "leases": ["acquired_at"]}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import time\ntime.time()",
+        "from time import time",
+        "from datetime import datetime\nrow.acquired_at = datetime.now()",
+        "from django.utils.timezone import now",
+        "Lease.objects.update(expires=timezone.now())",
+    ],
+)
+def test_the_search_for_wall_clocks_finds_them(tmp_path: Path, source: str) -> None:
+    (tmp_path / "module.py").write_text(source)
+    assert wall_clock_reads(tmp_path / "module.py") not in ([], ["acquired_at"])
 
 
 def test_every_variable_of_the_settings_is_explained_and_no_other() -> None:

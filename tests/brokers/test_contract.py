@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from tests.brokers.venue.running import Site
 from tests.desk import NOON, SPREAD
 from tests.instruments import EURUSD
 from trading.brokers.base import Broker, EntryRequest, Rejected
@@ -88,13 +89,35 @@ def paper(store: MemoryStore | None = None) -> Venue:
     return venue
 
 
-VENUES: dict[str, Callable[[], Venue]] = {"paper": paper}
+@dataclass
+class SimulatedVenue(Venue):
+    """A venue in a process of its own, which has to be told of the price."""
+
+    site: Site
+
+    def tick(self, bid: str) -> None:
+        super().tick(bid)
+        self.site.tick(bid)
+
+
+def simulated(request: pytest.FixtureRequest) -> Venue:
+    site = Site(request.getfixturevalue("still_venue"))
+    request.addfinalizer(site.broker.stop)
+    venue = SimulatedVenue(site.broker, {}, site)
+    venue.tick("1.10000")
+    return venue
+
+
+VENUES: dict[str, Callable[[pytest.FixtureRequest], Venue]] = {
+    "paper": lambda request: paper(),
+    "venue": simulated,
+}
 """A factory for each broker kind; its market stands at 1.10000 when it answers."""
 
 
 @pytest.fixture(params=VENUES)
 def venue(request: pytest.FixtureRequest) -> Venue:
-    return VENUES[request.param]()
+    return VENUES[request.param](request)
 
 
 def test_a_market_entry_fills_at_the_ask_and_names_its_position(venue: Venue) -> None:

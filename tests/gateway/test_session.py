@@ -5,20 +5,22 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.conf import LazySettings
 from django_q.models import OrmQ
 
 from tests.brokers.test_contract import BUY
 from tests.desk import NOON, Desk, make_desk, swings
 from tests.factories import make_account, make_position
 from trading.engine.bars import resample
+from trading.engine.timing import Timing
 from trading.engine.types import Bars, Quote
-from trading.gateway import session as module
 from trading.gateway.session import Session
 from trading.models import (
     Account,
     BarChunk,
     Candle,
     Event,
+    Lease,
     PaperBook,
     Position,
     StrategyRun,
@@ -33,6 +35,8 @@ pytestmark = pytest.mark.django_db
 
 class StillStream:
     """A `Stream` that delivers nothing by itself; its history goes on swinging past NOON."""
+
+    speed = 1.0
 
     def __init__(self) -> None:
         self.time = NOON
@@ -56,7 +60,10 @@ class StillStream:
 
 @pytest.fixture
 def desk() -> Desk:
-    return make_desk()
+    """A desk whose account nobody runs yet."""
+    made = make_desk()
+    Lease.objects.all().delete()
+    return made
 
 
 @pytest.fixture
@@ -64,6 +71,13 @@ def session(desk: Desk) -> Session:
     made = Session(desk.symbol.source, StillStream())
     made.load()
     return made
+
+
+@pytest.fixture
+def impatient(settings: LazySettings) -> None:
+    """Reconcile at every look, and believe two looks at once."""
+    moment = 1e-9
+    settings.TIMING = Timing(reconcile=moment, reconcile_doubt=moment, reread=moment)
 
 
 def at(seconds: int) -> datetime:
@@ -117,32 +131,44 @@ def test_a_bar_seen_from_its_middle_is_taken_from_the_history(desk: Desk) -> Non
     assert BarChunk.objects.exists()
 
 
-def test_a_position_the_broker_lost_is_closed_after_a_while(
-    desk: Desk, session: Session, monkeypatch: pytest.MonkeyPatch
+def test_what_a_worker_died_over_is_recorded_from_the_deals(
+    desk: Desk, session: Session, impatient: None
 ) -> None:
     position_id = broker_for(account=desk.account).submit(BUY).position_id
     session.on_quotes([desk.quote("1.10000")])
     session.observe()
     broker_for(account=desk.account).close(str(position_id))
     session.observe()
-    assert Position.objects.get().closed_at is None
-    monkeypatch.setattr(module, "VANISH_SECONDS", 0.0)
-    session.observe()
-    assert Position.objects.get().exit_reason == "UNKNOWN"
+    position = Position.objects.get()
+    assert (position.exit_reason, position.fills.count()) == ("SIGNAL", 2)
 
 
 def test_a_lost_position_is_noticed_although_other_accounts_are_well(
-    desk: Desk, session: Session, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, session: Session, impatient: None
 ) -> None:
-    clock = [0.0]
-    monkeypatch.setattr(module, "monotonic", lambda: clock[0])
     paper_book_open(account=make_account(name="well"))
     position = make_position(account=desk.account, symbol=desk.symbol)
     session.load()
-    for clock[0] in (0.0, module.VANISH_SECONDS / 2, module.VANISH_SECONDS):
+    for _ in range(3):
         session.observe()
     position.refresh_from_db()
     assert position.exit_reason == "UNKNOWN"
+
+
+def test_no_entry_before_the_first_reconciliation(desk: Desk, session: Session) -> None:
+    assert Lease.objects.get().state == "STARTING"
+    session.observe()
+    assert Lease.objects.get().state == "READY"
+
+
+def test_an_account_that_another_gateway_has_taken_is_dropped(desk: Desk, session: Session) -> None:
+    session.observe()
+    Lease.objects.update(epoch=2, owner="another gateway")
+    Account.objects.update(equity=1)
+    session.observe()
+    session.on_quotes([desk.quote("1.10000", at(60)), desk.quote("1.10000", at(120))])
+    assert Account.objects.get().equity == 1
+    assert not StrategyRun.objects.exists()
 
 
 def test_an_account_without_an_adapter_is_halted_and_says_why(desk: Desk) -> None:

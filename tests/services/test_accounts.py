@@ -17,8 +17,8 @@ from trading.services.accounts import (
     account_observe,
     account_release,
     equity_sample,
-    position_vanish,
 )
+from trading.services.positions import position_vanish
 
 pytestmark = pytest.mark.django_db
 STATE = ScriptedBroker().account()
@@ -44,7 +44,7 @@ def test_a_position_we_do_not_know_is_written_down_and_told() -> None:
     account_observe(account=account, state=state)
     account_observe(account=account, state=state)
     assert Position.objects.get().deployment == deployment
-    assert Event.objects.get().kind == "position.found"
+    assert Event.objects.get().kind == "position.orphan"
 
 
 def test_floating_profit_follows_the_broker() -> None:

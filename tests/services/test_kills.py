@@ -14,8 +14,8 @@ from trading.brokers.base import Receipt, Rejected
 from trading.models import Event, KillMode, KillSwitch, Order, Position
 from trading.services.brokers import broker_for
 from trading.services.kills import Scope, kill_pull, kill_rearm, kills_apply
-from trading.services.orders import order_send
 from trading.services.runs import run_execute
+from trading.services.sending import order_send
 
 pytestmark = pytest.mark.django_db
 
@@ -58,13 +58,32 @@ def test_entries_outside_its_scope_pass(desk: Desk) -> None:
     assert broker.asked == [order.client_id]
 
 
-def test_closes_always_pass(desk: Desk) -> None:
-    pull(Scope())
-    order, broker = entry(desk), ScriptedBroker()
-    Order.objects.filter(pk=order.pk).update(purpose="CLOSE", position_id="7")
-    order.refresh_from_db()
-    order_send(order=order, broker=broker)
-    assert broker.asked == ["7"]
+@pytest.mark.parametrize(
+    ("mode", "origin", "asked"),
+    [
+        (KillMode.HALT, "STRATEGY", []),
+        (KillMode.REDUCE, "STRATEGY", ["7"]),
+        (KillMode.FLATTEN, "STRATEGY", ["7"]),
+        (KillMode.HALT, "KILL", ["7"]),
+        (KillMode.HALT, "PROTECTION", ["7"]),
+        (KillMode.HALT, "PERSON", ["7"]),
+    ],
+)
+def test_halt_stops_the_exits_of_strategies_and_no_other_close(
+    desk: Desk, mode: KillMode, origin: str, asked: list[str]
+) -> None:
+    pull(Scope(), mode)
+    broker = ScriptedBroker()
+    close = make_order(
+        account=desk.account,
+        deployment=desk.deployment,
+        symbol=desk.symbol,
+        purpose="CLOSE",
+        position_id="7",
+        origin=origin,
+    )
+    order_send(order=close, broker=broker)
+    assert broker.asked == asked
 
 
 def test_pulling_twice_is_one_switch_and_one_alarm(desk: Desk) -> None:

@@ -1,11 +1,9 @@
 """Orders are written first, sent once, and never lost whatever the broker answers."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.utils.timezone import now
 
 from tests.desk import NOON, Desk, ScriptedBroker, make_desk, opening
 from tests.factories import make_order, make_position, make_run
@@ -13,13 +11,8 @@ from trading.brokers.base import BrokerError, NotSent, Receipt, Rejected, Unknow
 from trading.engine.orders import OrderStatus
 from trading.engine.types import OrderIntent, OrderKind
 from trading.models import Account, Deployment, Event, Order, Position
-from trading.services.orders import (
-    close_create,
-    entry_create,
-    order_send,
-    orders_doubt,
-    orders_expire,
-)
+from trading.services.orders import close_create, entry_create
+from trading.services.sending import order_send
 
 pytestmark = pytest.mark.django_db
 
@@ -108,13 +101,16 @@ def test_a_paused_deployment_sends_no_entry(desk: Desk) -> None:
     assert Event.objects.get().kind == "order.denied"
 
 
-def test_a_halted_account_sends_closes_but_no_entries(desk: Desk) -> None:
-    Account.objects.update(state=Account.State.HALTED, state_reason="by hand")
+@pytest.mark.parametrize(("state", "asked"), [("REDUCING", ["7"]), ("HALTED", [])])
+def test_a_reducing_account_sends_exits_only_and_a_halted_one_nothing(
+    desk: Desk, state: str, asked: list[str]
+) -> None:
+    Account.objects.update(state=state, state_reason="by hand")
     order, broker = entry(desk), ScriptedBroker()
     closing = entry(desk, purpose="CLOSE", position_id="7")
     order_send(order=order, broker=broker)
     order_send(order=closing, broker=broker)
-    assert (order.code, broker.asked) == ("ACCOUNT_NOT_ACTIVE", ["7"])
+    assert (order.code, broker.asked) == ("ACCOUNT_NOT_ACTIVE", asked)
 
 
 def test_one_decision_makes_one_order(desk: Desk) -> None:
@@ -135,16 +131,7 @@ def test_closing_what_is_gone_already_is_a_success(desk: Desk) -> None:
     assert (order.status, order.code) == ("FILLED", "ALREADY_CLOSED")
 
 
-def test_a_resting_order_is_accepted_and_expires_on_the_market_clock(desk: Desk) -> None:
+def test_a_resting_order_is_accepted(desk: Desk) -> None:
     order = entry(desk, kind="STOP", expires_at=NOON)
     order_send(order=order, broker=ScriptedBroker(lambda: Receipt("o", None)))
-    assert order.status == "ACCEPTED"
-    assert orders_expire(account=desk.account, market_time=NOON - timedelta(seconds=1)) == 0
-    assert orders_expire(account=desk.account, market_time=NOON) == 1
-
-
-def test_an_order_whose_sender_died_is_in_doubt(desk: Desk) -> None:
-    order = entry(desk, status=OrderStatus.SENDING, sent_at=now() - timedelta(minutes=1))
-    assert orders_doubt(account=desk.account, sent_before=now()) == 1
-    order.refresh_from_db()
-    assert (order.status, order.code) == ("UNKNOWN", "INTERRUPTED")
+    assert (order.status, order.broker_order_id) == ("ACCEPTED", "o")

@@ -121,9 +121,9 @@ def test_bad_parameters_are_refused_with_the_reason(desk: Desk) -> None:
     assert (run.code, run.message) == ("BAD_INPUT", "Expected fast < slow, was 9 >= 3")
 
 
-def test_a_halted_account_still_closes(desk: Desk) -> None:
+def test_a_reducing_account_still_closes(desk: Desk) -> None:
     answer(desk, 0, 1.1)
-    Account.objects.update(state=Account.State.HALTED)
+    Account.objects.update(state=Account.State.REDUCING)
     desk.quote("1.10200")
     answer(desk, 1, 1.102)
     assert Position.objects.get().closed_at is not None

@@ -4,4 +4,5 @@ from typing import Final
 
 BROKERS: Final[dict[str, tuple[str, str]]] = {
     "paper": ("Paper account on the simulated market", "trading.brokers.paper.PaperBroker"),
+    "venue": ("Fault-injecting venue, for drills", "trading.brokers.venue.client.VenueBroker"),
 }

@@ -107,6 +107,10 @@ class Stream(Protocol):
     def stop(self) -> None:
         """Stop delivering and release everything; safe to call twice."""
 
+    @property
+    def speed(self) -> float:
+        """Market seconds per second of the wall clock, 1 for a real market."""
+
     def now(self) -> datetime:
         """The market's clock."""
 

@@ -63,11 +63,16 @@ class Limits:
             raise EngineError(f"Expected margin_use of at most 100 %, was {self.margin_use}")
 
 
-def denial(limits: Limits, account: AccountState, market: Market) -> Denied | None:
-    """The first limit that forbids an entry now, or None. Sizing applies the volume limits."""
+def denial(
+    limits: Limits, account: AccountState, market: Market, reserved: int = 0
+) -> Denied | None:
+    """The first limit that forbids an entry now, or None. Sizing applies the volume limits.
+
+    `reserved` are entries on their way or resting, whose positions are not open yet.
+    """
     return (
         _spread_denial(limits, market)
-        or _positions_denial(limits, account)
+        or _positions_denial(limits, account, reserved)
         or _daily_loss_denial(limits, account)
     )
 
@@ -83,14 +88,18 @@ def _spread_denial(limits: Limits, market: Market) -> Denied | None:
     )
 
 
-def _positions_denial(limits: Limits, account: AccountState) -> Denied | None:
-    count = len(account.positions)
+def _positions_denial(limits: Limits, account: AccountState, reserved: int) -> Denied | None:
+    count = len(account.positions) + reserved
     if limits.max_positions is None or count < limits.max_positions:
         return None
     return Denied(
         "MAX_POSITIONS",
-        f"{count} positions are open, limit {limits.max_positions}",
-        {"positions": str(count), "limit": str(limits.max_positions)},
+        f"{count} positions are open or on their way, limit {limits.max_positions}",
+        {
+            "positions": str(len(account.positions)),
+            "reserved": str(reserved),
+            "limit": str(limits.max_positions),
+        },
     )
 
 

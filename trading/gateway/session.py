@@ -4,66 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 from threading import Event
 from time import monotonic
 
 import structlog
-from django.db import DatabaseError, close_old_connections
-from django.utils.timezone import now
+from django.db import DatabaseError, close_old_connections, transaction
 
-from trading.brokers.base import Broker, BrokerError, Stream
-from trading.engine.types import TIMEFRAMES, AccountState, EngineError, Quote
+from trading.brokers.base import BrokerError, Stream
+from trading.engine.types import TIMEFRAMES, EngineError, Quote
 from trading.gateway.clock import BarClock, Closing
 from trading.gateway.frames import FramePublisher
-from trading.models import Account, Deployment, Position, Symbol
-from trading.services.accounts import (
-    account_connected,
-    account_halt,
-    account_observe,
-    equity_sample,
-    position_vanish,
-)
+from trading.gateway.seat import Seat
+from trading.models import Account, Deployment, Symbol
+from trading.services.accounts import account_halt, equity_sample
 from trading.services.brokers import broker_for
-from trading.services.doubts import doubts_resolve
-from trading.services.fills import fills_record
-from trading.services.kills import kills_apply
+from trading.services.leases import LeaseLost
 from trading.services.markets import bars_backfill
-from trading.services.orders import orders_doubt, orders_expire
-from trading.services.quotes import quotes_put
+from trading.services.quotes import quotes_post, quotes_put
 from trading.services.strategies import ClosedBar, bar_close
 
 OBSERVE_SECONDS = 0.5
-RELOAD_SECONDS = 2.0
-DOUBT_AFTER = timedelta(seconds=30)
-"""An order still SENDING after this long has lost its sender."""
-VANISH_SECONDS = 5.0
+RELOAD_SECONDS = 1.0
 LEAST_TTL = 5.0
 """A signal is worth acting on for a bar, at least this many seconds, at most five minutes."""
 log = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True)
-class Seat:
-    """An account on this session with its broker."""
-
-    account: Account
-    broker: Broker
-    state: AccountState | None = None
-    missing: dict[int, float] = field(default_factory=dict)
-    """Rows whose position the broker does not report, and since when."""
-
-
 class Session:
     """Runs in a thread of its own until `stop` is set; see `run`."""
 
-    def __init__(self, source: str, stream: Stream, *, speed: float = 1.0) -> None:
+    def __init__(self, source: str, stream: Stream) -> None:
         self.source = source
         self.stream = stream
         self.stop = Event()
-        self._speed = speed
         self._inbox: SimpleQueue[Quote] = SimpleQueue()
         self._clock = BarClock()
         self._symbols: dict[str, Symbol] = {}
@@ -79,6 +54,8 @@ class Session:
             self._loop()
         finally:
             self.stream.stop()
+            for seat in self._seats.values():
+                seat.drop()
 
     def load(self) -> None:
         """Symbols, accounts, deployments, and the bars missed since the last time."""
@@ -98,6 +75,7 @@ class Session:
                 reloaded = monotonic()
                 close_old_connections()
                 self._reload()
+                quotes_post(source=self.source, quotes=self._quotes.values())
             self._frames.publish(self._quotes, self._clock.forming())
 
     def on_quotes(self, quotes: Sequence[Quote]) -> None:
@@ -113,27 +91,19 @@ class Session:
             self._close_bar(closing)
 
     def observe(self) -> None:
-        """Write down what the brokers say of their accounts."""
+        """Read every account that is ours at its broker and do what is due about it."""
         for seat in self._seats.values():
             with self._isolated(seat):
-                self._observe(seat)
-
-    def _observe(self, seat: Seat) -> None:
-        account, market_time = seat.account, self.stream.now()
-        seat.state = seat.broker.account()
-        account_observe(account=account, state=seat.state)
-        account_connected(account=account, reason="the gateway reads its broker")
-        orders_expire(account=account, market_time=market_time)
-        orders_doubt(account=account, sent_before=now() - DOUBT_AFTER)
-        doubts_resolve(account=account, state=seat.state)
-        self._look_for_vanished(seat, seat.state)
-        kills_apply(account=account, broker=seat.broker, state=seat.state)
+                seat.observe()
 
     @contextmanager
     def _isolated(self, seat: Seat) -> Iterator[None]:
         """One account's trouble is that account's alone; the database's is everybody's."""
         try:
             yield
+        except LeaseLost as e:
+            log.warning("account lost to another gateway", account=str(seat.account), error=str(e))
+            seat.drop()
         except BrokerError as e:
             log.warning("broker unavailable", account=str(seat.account), error=str(e))
         except DatabaseError:
@@ -157,37 +127,28 @@ class Session:
 
     def _feed(self, seat: Seat, quotes: Sequence[Quote]) -> None:
         with self._isolated(seat):
-            fills = seat.broker.feed(quotes)
-            if fills:
-                fills_record(account=seat.account, fills=fills)
+            seat.feed(quotes)
 
     def _close_bar(self, closing: Closing) -> None:
         symbol = self._symbols[closing.symbol]
         if closing.is_partial:
             bars_backfill(stream=self.stream, symbol=symbol, timeframe=closing.timeframe)
-        seconds = TIMEFRAMES[closing.timeframe] / self._speed
+        seconds = TIMEFRAMES[closing.timeframe] / self.stream.speed
         closed = ClosedBar(
             symbol, closing.timeframe, closing.bar, ttl=min(max(seconds, LEAST_TTL), 300.0)
         )
-        bar_close(closed=closed, account_ids=list(self._seats))
+        held = [pk for pk, seat in self._seats.items() if seat.grip is not None]
+        with transaction.atomic():
+            bar_close(closed=closed, account_ids=held)
+            quotes_post(source=self.source, quotes=self._quotes.values())
         self._frames.closed(closing)
         if closing.timeframe == "M1":
             self._sample(closed.open_time + timedelta(seconds=TIMEFRAMES["M1"]))
 
     def _sample(self, at: datetime) -> None:
         for seat in self._seats.values():
-            if seat.state is not None:
+            if seat.grip is not None and seat.state is not None:
                 equity_sample(account=seat.account, state=seat.state, at=at)
-
-    def _look_for_vanished(self, seat: Seat, state: AccountState) -> None:
-        """Rows whose position the broker has not reported for a while."""
-        there = {p.id for p in state.positions}
-        rows = Position.objects.filter(account=seat.account, closed_at__isnull=True)
-        gone = {row.pk: row for row in rows if row.broker_id not in there}
-        seat.missing = {pk: seat.missing.get(pk, monotonic()) for pk in gone}
-        for pk, since in seat.missing.items():
-            if monotonic() - since >= VANISH_SECONDS:
-                position_vanish(position=gone[pk], at=self.stream.now())
 
     def _reload(self) -> None:
         """Follow what staff changed: accounts and deployments of this source."""
@@ -196,6 +157,10 @@ class Session:
             seat = self._seat(account)
             if seat is not None:
                 seats[account.pk] = seat
+                with self._isolated(seat):
+                    seat.take()
+        for gone in self._seats.keys() - seats.keys():
+            self._seats[gone].drop()
         self._seats = seats
         self._clock.watch(self._series())
 

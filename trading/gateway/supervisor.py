@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from threading import Thread
 from time import monotonic, sleep
 
@@ -10,46 +11,55 @@ from django.db import close_old_connections, connections
 
 from trading.gateway.session import Session
 from trading.gateway.sweeper import Sweeper
-from trading.models import Account, SimulatedMarket
+from trading.models import Account
 from trading.services.accounts import account_halt
 from trading.services.bootstrap import metaapi_create
-from trading.services.markets import market_clock_save, simulated_stream
+from trading.services.leases import Grip, LeaseRefused, lease_acquire, lease_release, lease_renew
+from trading.services.markets import Feed, feeds, market_clock_save
 
 STEP_SECONDS = 0.25
 CLOCK_SECONDS = 2.0
+LOOK_SECONDS = 1.0
 RESTART_SECONDS = 5.0
 """Pause before a session that failed is started again."""
 log = structlog.get_logger(__name__)
 
 
 class Live:
-    """A session in its thread."""
+    """A session in its thread. `grip` is of the simulated market it runs, if it is one."""
 
-    def __init__(self, market: SimulatedMarket) -> None:
-        self.market = market
-        self.session = Session(market.source, simulated_stream(market=market), speed=market.speed)
+    def __init__(self, feed: Feed, grip: Grip | None) -> None:
+        self.feed = feed
+        self.grip = grip
+        self.session = Session(feed.source, feed.open())
         self.failed_at: float | None = None
-        self.thread = Thread(target=self._run, name=f"session-{market.source}", daemon=True)
+        self.thread = Thread(target=self._run, name=f"session-{feed.source}", daemon=True)
         self.thread.start()
 
     def _run(self) -> None:
         try:
             self.session.run()
         except Exception:
-            log.exception("session failed", source=self.market.source)
+            log.exception("session failed", source=self.feed.source)
             self.failed_at = monotonic()
         finally:
             connections.close_all()
 
-    def save_clock(self) -> None:
-        """Remember how far this market has come."""
-        market_clock_save(market=self.market, at=self.session.stream.now())
+    def hold(self) -> bool:
+        """Keep the market ours and remember how far it has come; False when it is lost."""
+        if self.grip is None or self.feed.market is None:
+            return True
+        if not lease_renew(grip=self.grip):
+            return False
+        market_clock_save(market=self.feed.market, at=self.session.stream.now())
+        return True
 
     def stop(self) -> None:
-        """End the session and remember its clock."""
+        """End the session, remember its clock, let go of the market."""
         self.session.stop.set()
         self.thread.join(timeout=5)
-        self.save_clock()
+        if self.hold() and self.grip is not None:
+            lease_release(grip=self.grip)
 
 
 class Supervisor:
@@ -60,6 +70,7 @@ class Supervisor:
         self._live: dict[str, Live] = {}
         self._sweeper = Sweeper()
         self._saved = monotonic()
+        self._looked = -inf
 
     def run(self) -> None:
         """Start sessions, keep them alive, sweep, and stop everything in order."""
@@ -74,23 +85,40 @@ class Supervisor:
                 live.stop()
 
     def _step(self) -> None:
-        for market in SimulatedMarket.objects.exclude(source__in=self._live):
-            log.info("session starting", source=market.source, market_time=str(market.market_time))
-            self._live[market.source] = Live(market)
+        if monotonic() - self._looked >= LOOK_SECONDS:
+            self._looked = monotonic()
+            close_old_connections()
+            self._start()
         for source, live in list(self._live.items()):
             if live.failed_at is not None and monotonic() - live.failed_at >= RESTART_SECONDS:
-                live.stop()
-                del self._live[source]
+                self._end(source)
         if monotonic() - self._saved >= CLOCK_SECONDS:
             self._saved = monotonic()
-            close_old_connections()
-            for live in self._live.values():
-                live.save_clock()
+            for source, live in list(self._live.items()):
+                if not live.hold():
+                    log.warning("market lost to another gateway", source=source)
+                    self._end(source)
         self._sweeper.step()
+
+    def _start(self) -> None:
+        """Sessions of the sources that have none here, where nobody else runs their market."""
+        for feed in feeds():
+            if feed.source in self._live:
+                continue
+            try:
+                grip = lease_acquire(market=feed.market) if feed.market is not None else None
+            except LeaseRefused:
+                continue
+            if grip is not None or feed.market is None:
+                log.info("session starting", source=feed.source)
+                self._live[feed.source] = Live(feed, grip)
+
+    def _end(self, source: str) -> None:
+        self._live.pop(source).stop()
 
 
 def halt_unsupported() -> None:
     """Accounts whose source no session serves stay halted and say why."""
-    served = SimulatedMarket.objects.values("source")
+    served = [feed.source for feed in feeds()]
     for account in Account.objects.exclude(source__in=served):
         account_halt(account=account, reason=f"No session serves the source {account.source!r}")

@@ -143,6 +143,14 @@ class Order(models.Model):
                 condition=models.Q(status__in=sorted(RESERVING)),
                 name="order_reserving",
             ),
+            # rejections that are not believed yet
+            models.Index(
+                fields=["account"],
+                condition=models.Q(verify_stage__gt=0),
+                name="order_unverified",
+            ),
+            # the orders of an account since a moment, and newest first
+            models.Index(fields=["account", "-created_at"], name="order_by_time"),
         ]
 
     def __str__(self) -> str:
@@ -212,7 +220,7 @@ class Position(models.Model):
         help_text="The stop it shall have; given to it whenever the broker shows none",
     )
     hands_off = models.BooleanField(
-        default=False, help_text="A person looks after it: no stop is restored, nothing is closed"
+        default=False, help_text="A person looks after its stop: none is restored"
     )
     unprotected_since = models.DateTimeField(
         null=True, blank=True, help_text="Since when the broker shows no stop, wall clock"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from django.db.models import Q
+from django.db.models import Q, Sum
 
+from trading.engine.orders import IN_DOUBT
 from trading.engine.risk import Control, Limits
-from trading.models import Deployment, RiskLimit
+from trading.engine.types import AccountState, PositionState
+from trading.models import Account, Deployment, Order, Position, RiskLimit
 
 
 def limits_of(*, deployment: Deployment) -> Limits:
@@ -31,3 +33,39 @@ def limit_rows(*, deployment: Deployment) -> Mapping[Control, RiskLimit]:
     everywhere = Q(account__isnull=True, deployment__isnull=True)
     rows = RiskLimit.objects.filter(applies | everywhere, enabled=True).order_by("-value", "-id")
     return {Control(row.control): row for row in rows}
+
+
+def account_state_of(*, account: Account) -> AccountState:
+    """The account as we last saw it at the broker, with every position known to be open."""
+    rows = Position.objects.filter(account=account, closed_at__isnull=True).select_related("symbol")
+    return AccountState(
+        currency=account.currency,
+        balance=account.balance,
+        equity=account.equity,
+        margin=account.margin,
+        leverage=account.leverage,
+        positions=tuple(_position_state(row) for row in rows),
+        day_start_equity=account.day_start_equity,
+    )
+
+
+def reserved_risk(*, account: Account) -> Decimal:
+    """Money that orders on their way may lose, in account currency: no position shows it yet."""
+    orders = Order.objects.filter(account=account, status__in=sorted(IN_DOUBT))
+    return orders.aggregate(total=Sum("risk_money"))["total"] or Decimal(0)
+
+
+def _position_state(row: Position) -> PositionState:
+    return PositionState(
+        id=row.broker_id,
+        symbol=row.symbol.name,
+        side=row.side,
+        lots=row.lots,
+        entry_price=row.entry_price,
+        opened_at=row.opened_at,
+        stop=row.stop,
+        take=row.take,
+        profit=row.profit,
+        swap=row.swap,
+        magic=row.deployment_id or 0,
+    )

@@ -8,17 +8,10 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils.timezone import now
 
-from trading.engine.types import AccountState, PositionState
-from trading.models import (
-    Account,
-    EquityPoint,
-    Order,
-    Position,
-    Severity,
-    Symbol,
-)
+from trading.engine.types import AccountState
+from trading.models import Account, EquityPoint, Position, Severity
 from trading.services.events import Happening, event_append
-from trading.services.fills import deployment_of
+from trading.services.positions import position_find
 
 
 @transaction.atomic
@@ -43,64 +36,6 @@ def account_observe(*, account: Account, state: AccountState) -> None:
             row.save(update_fields=["profit", "swap"])
 
 
-def position_find(*, account: Account, seen: PositionState) -> Position:
-    """The row of a position the broker shows; one we did not know of is written down, and told."""
-    related = ("account", "symbol", "deployment")
-    known = Position.objects.select_related(*related).filter(account=account, broker_id=seen.id)
-    position = known.first()
-    if position is not None:
-        return position
-    order = Order.objects.filter(account=account, client_id=seen.client_id or None).first()
-    position, created = Position.objects.get_or_create(
-        account=account,
-        broker_id=seen.id,
-        defaults={
-            "symbol": Symbol.objects.get(source=account.source, name=seen.symbol),
-            "deployment": deployment_of(account, seen.magic),
-            "side": seen.side,
-            "lots": seen.lots,
-            "entry_price": seen.entry_price,
-            "stop": seen.stop,
-            "take": seen.take,
-            "opened_at": seen.opened_at,
-            "profit": seen.profit,
-        },
-    )
-    if created and order is None:
-        event_append(
-            happening=Happening(
-                kind="position.found",
-                message=f"Found at the broker: {position}",
-                severity=Severity.WARNING,
-                account=account,
-                deployment=position.deployment,
-                payload={"position": position.pk, "broker_id": seen.id},
-            )
-        )
-    return position
-
-
-@transaction.atomic
-def position_vanish(*, position: Position, at: datetime) -> bool:
-    """Close a row whose position the broker has no longer; its deal may still arrive and complete
-    it. False when it is closed already.
-    """
-    open_row = Position.objects.filter(pk=position.pk, closed_at__isnull=True)
-    vanished = open_row.update(closed_at=at, exit_reason="UNKNOWN")
-    if vanished:
-        event_append(
-            happening=Happening(
-                kind="position.vanished",
-                message=f"Gone at the broker without a deal: {position}",
-                severity=Severity.ERROR,
-                account=position.account,
-                deployment=position.deployment,
-                payload={"position": position.pk, "broker_id": position.broker_id},
-            )
-        )
-    return bool(vanished)
-
-
 def equity_sample(*, account: Account, state: AccountState, at: datetime) -> None:
     """One point of the equity curve at `at`, on the market's clock."""
     EquityPoint.objects.get_or_create(
@@ -109,7 +44,9 @@ def equity_sample(*, account: Account, state: AccountState, at: datetime) -> Non
 
 
 WAITING = "Waiting for the gateway"
-"""Reason of a halt that ends by itself once a session has reached the broker."""
+"""Reason of a halt that ends by itself once a session has reconciled the account."""
+WAITS = "Waiting for"
+"""How every reason begins that ends by itself."""
 
 
 @transaction.atomic
@@ -130,10 +67,49 @@ def account_halt(*, account: Account, reason: str) -> None:
 
 
 @transaction.atomic
+def account_wait(*, account: Account, reason: str) -> bool:
+    """An active account that cannot be reconciled: halted until it can, told once per reason."""
+    waiting = f"{WAITS} {reason}"[:200]
+    here = Account.objects.filter(pk=account.pk).exclude(state_reason=waiting)
+    ours = here.filter(state=Account.State.ACTIVE) | here.filter(state_reason__startswith=WAITS)
+    changed = ours.update(state=Account.State.HALTED, state_reason=waiting)
+    if changed:
+        event_append(
+            happening=Happening(
+                kind="account.waiting",
+                message=f"{account} halted: {waiting}",
+                severity=Severity.ERROR,
+                account=account,
+            )
+        )
+    return bool(changed)
+
+
+@transaction.atomic
+def account_reduce(*, account: Account, actor: AbstractBaseUser) -> bool:
+    """No entries from now on, exits by signal go on; False when it is so or halted already."""
+    who = actor.get_username()
+    reason = f"Reducing by {who}"
+    active = Account.objects.filter(pk=account.pk, state=Account.State.ACTIVE)
+    changed = active.update(state=Account.State.REDUCING, state_reason=reason[:200])
+    if changed:
+        event_append(
+            happening=Happening(
+                kind="account.reducing",
+                message=f"{account}: {reason}",
+                severity=Severity.WARNING,
+                account=account,
+                payload={"actor": who},
+            )
+        )
+    return bool(changed)
+
+
+@transaction.atomic
 def account_connected(*, account: Account, reason: str) -> None:
     """Entries are allowed where only the connection was missing; a person's halt stays."""
     waiting = Account.objects.filter(
-        pk=account.pk, state=Account.State.HALTED, state_reason=WAITING
+        pk=account.pk, state=Account.State.HALTED, state_reason__startswith=WAITS
     )
     if waiting.update(state=Account.State.ACTIVE, state_reason=""):
         event_append(
@@ -149,8 +125,10 @@ def account_release(*, account: Account, actor: AbstractBaseUser) -> bool:
 
     False when the account was not halted, or waits for the gateway already.
     """
-    halted = Account.objects.filter(pk=account.pk, state=Account.State.HALTED)
-    released = halted.exclude(state_reason=WAITING).update(state_reason=WAITING)
+    stopped = Account.objects.filter(pk=account.pk).exclude(state=Account.State.ACTIVE)
+    released = stopped.exclude(state_reason__startswith=WAITS).update(
+        state=Account.State.HALTED, state_reason=WAITING
+    )
     if released:
         event_append(
             happening=Happening(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from django.conf import settings
+
 from trading.brokers import BROKERS
 from trading.brokers.base import Broker
 from trading.brokers.paper import PaperBroker, PaperTerms
+from trading.brokers.venue.client import VenueBroker
 from trading.engine.book import Listing
 from trading.engine.types import Costs, EngineError, Quote
 from trading.models import Account, Symbol
@@ -23,8 +26,20 @@ def broker_for(*, account: Account, quotes: Quotes | None = None) -> Broker:
     """
     if account.kind == "paper":
         return _paper(account, quotes)
+    if account.kind == "venue":
+        address, name = venue_of(account)
+        return VenueBroker(address, name, settings.TIMING.call_deadline)
     kinds = ", ".join(sorted(BROKERS))
     raise EngineError(f"{account}: expected a broker kind of {kinds}, was {account.kind!r}")
+
+
+def venue_of(account: Account) -> tuple[str, str]:
+    """Address and name of an account at a venue, from its external id HOST:PORT/NAME."""
+    address, slash, name = account.external_id.partition("/")
+    if not (slash and name and ":" in address):
+        found = repr(account.external_id)
+        raise EngineError(f"{account}: expected an external id HOST:PORT/NAME, was {found}")
+    return address, name
 
 
 def costs_of(symbol: Symbol) -> Costs:

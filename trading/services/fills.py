@@ -7,13 +7,24 @@ from dataclasses import replace
 from decimal import Decimal
 
 from django.db import transaction
+from django.db.models import QuerySet, Sum
 from django.utils.timezone import now
 
 from trading.engine.orders import OrderStatus
-from trading.engine.types import ExitReason
+from trading.engine.types import ExitReason, PositionState
 from trading.engine.types import Fill as EngineFill
-from trading.models import Account, Deployment, Fill, Order, Position, Severity, Symbol
+from trading.models import (
+    Account,
+    Fill,
+    Order,
+    Origin,
+    Position,
+    Purpose,
+    Severity,
+)
 from trading.services.events import Happening, event_append
+from trading.services.orders import order_tell
+from trading.services.positions import position_find
 from trading.services.transitions import Cause, order_move
 
 
@@ -35,15 +46,16 @@ def fills_record(
 
 
 def _record(account: Account, fill: EngineFill, order: Order | None) -> Fill | None:
-    if order is not None and order.origin == "KILL":
+    if order is not None and order.purpose == Purpose.ENTRY and not fill.opens:
+        order = None  # the broker stopped the new position out within the same answer
+    if order is not None and order.origin == Origin.KILL:
         fill = replace(fill, reason=ExitReason.KILL)
-    symbol = order.symbol if order else Symbol.objects.get(source=account.source, name=fill.symbol)
-    position = _position_of(account, fill, symbol, order)
+    position = position_find(account=account, seen=_as_seen(fill))
     row, created = Fill.objects.get_or_create(
         account=account,
         deal_id=fill.deal_id,
         defaults={
-            "symbol": symbol,
+            "symbol": position.symbol,
             "position": position,
             "order": order,
             "opens": fill.opens,
@@ -59,82 +71,103 @@ def _record(account: Account, fill: EngineFill, order: Order | None) -> Fill | N
     )
     if not created:
         return None
-    if not fill.opens:
-        _close_position(position, fill)
-    else:
-        Position.objects.filter(pk=position.pk).update(commission=fill.commission)
+    _book(position, fill)
     if order is not None:
-        _fill_order(order, fill)
+        _fill_order(order, fill, position)
     _tell(account, position, row)
     return row
 
 
+def _as_seen(fill: EngineFill) -> PositionState:
+    """The position behind a fill, for one we do not know of yet."""
+    return PositionState(
+        id=fill.position_id,
+        symbol=fill.symbol,
+        side=fill.side,
+        lots=fill.lots,
+        entry_price=fill.price,
+        opened_at=fill.at,
+        magic=fill.magic,
+        client_id=fill.client_id,
+        by_hand=fill.by_hand,
+    )
+
+
 def _order_of(account: Account, fill: EngineFill) -> Order | None:
-    if not fill.opens:
+    if not (fill.opens and fill.client_id):
         return None
-    orders = Order.objects.select_related("symbol", "deployment")
+    orders = Order.objects.select_related("account", "symbol", "deployment")
     return orders.filter(account=account, client_id=fill.client_id).first()
 
 
-def _position_of(
-    account: Account, fill: EngineFill, symbol: Symbol, order: Order | None
-) -> Position:
-    position, _ = Position.objects.get_or_create(
-        account=account,
-        broker_id=fill.position_id,
-        defaults={
-            "symbol": symbol,
-            "deployment": order.deployment if order else deployment_of(account, fill.magic),
-            "side": fill.side,
-            "lots": fill.lots,
-            "entry_price": fill.price,
-            "stop": order.stop if order else None,
-            "take": order.take if order else None,
-            "opened_at": fill.at,
-        },
-    )
-    return position
-
-
-def deployment_of(account: Account, magic: int) -> Deployment | None:
-    """The deployment of a magic number, if it is one of this account's."""
-    return Deployment.objects.filter(account=account, pk=magic).first() if magic else None
-
-
-def _close_position(position: Position, fill: EngineFill) -> None:
-    position.closed_at = fill.at
-    position.exit_price = fill.price
-    position.exit_reason = fill.reason.value if fill.reason else ""
-    position.profit = fill.profit
+def _book(position: Position, fill: EngineFill) -> None:
+    """What a new fill makes of its position; the fills on record say what is open."""
+    totals = _lots(position.fills.filter(opens=True)), _lots(position.fills.filter(opens=False))
+    opened, closed = totals
     position.commission += fill.commission
-    position.swap = fill.swap
-    names = ("closed_at", "exit_price", "exit_reason", "profit", "commission", "swap")
-    position.save(update_fields=names)
+    if fill.opens:
+        position.lots = max(position.lots, opened - closed)
+    else:
+        position.profit = _realised(position)
+        position.swap = _total(position.fills.filter(opens=False), "swap")
+        open_now = opened - closed if opened else position.lots - fill.lots
+        if open_now > 0:
+            position.lots = open_now
+        else:
+            position.closed_at = fill.at
+            position.exit_price = fill.price
+            position.exit_reason = fill.reason.value if fill.reason else ""
+    position.missing_since = None
+    names = ("lots", "closed_at", "exit_price", "exit_reason", "profit", "commission", "swap")
+    position.save(update_fields=[*names, "missing_since"])
 
 
-def _fill_order(order: Order, fill: EngineFill) -> None:
-    """FILLED, or LATE_FILLED where we had concluded that nothing was executed."""
+def _realised(position: Position) -> Decimal:
+    return _total(position.fills.filter(opens=False), "profit")
+
+
+def _lots(fills: QuerySet[Fill]) -> Decimal:
+    return _total(fills, "lots")
+
+
+def _total(fills: QuerySet[Fill], column: str) -> Decimal:
+    return fills.aggregate(total=Sum(column))["total"] or Decimal(0)
+
+
+def _fill_order(order: Order, fill: EngineFill, position: Position) -> None:
+    """PARTIAL or FILLED, or LATE_FILLED where we had concluded that nothing was executed."""
+    filled = _lots(order.fills.all())
+    gone = order.purpose == Purpose.CLOSE and position.closed_at is not None
     evidence = {"deal": fill.deal_id, "position": fill.position_id, "lots": str(fill.lots)}
     columns = {
         "position_id": fill.position_id,
-        "filled_lots": fill.lots,
-        "filled_price": fill.price,
+        "filled_lots": min(filled, order.lots),
+        "filled_price": _mean_price(order),
+        "verify_stage": 0,
         "finished_at": now(),
     }
+    if filled > order.lots:
+        message = f"Filled {filled:f} lots, more than was ordered: {order}"
+        order_tell(
+            order=order, kind="order.overfilled", severity=Severity.CRITICAL, message=message
+        )
     cause = Cause("deal", evidence)
-    if order_move(order=order, to=OrderStatus.FILLED, cause=cause, **columns):
+    target = OrderStatus.FILLED if gone or filled >= order.lots else OrderStatus.PARTIAL
+    if order_move(order=order, to=target, cause=cause, **columns):
         return
     if order_move(order=order, to=OrderStatus.LATE_FILLED, cause=cause, **columns):
-        event_append(
-            happening=Happening(
-                kind="order.late_filled",
-                message=f"Executed although it was taken for dead: {order}",
-                severity=Severity.CRITICAL,
-                account=order.account,
-                deployment=order.deployment,
-                payload={"order": order.pk, **evidence},
-            )
+        message = f"Executed although it was taken for dead: {order}"
+        order_tell(
+            order=order, kind="order.late_filled", severity=Severity.CRITICAL, message=message
         )
+        return
+    Order.objects.filter(pk=order.pk).update(**columns)  # one more part of what is over
+
+
+def _mean_price(order: Order) -> Decimal:
+    fills = list(order.fills.values_list("lots", "price"))
+    total = sum((lots * price for lots, price in fills), Decimal(0))
+    return (total / sum(lots for lots, _ in fills)).quantize(Decimal("1E-9"))
 
 
 def _tell(account: Account, position: Position, fill: Fill) -> None:
@@ -144,9 +177,10 @@ def _tell(account: Account, position: Position, fill: Fill) -> None:
     if fill.opens:
         kind, message = "order.filled", f"Opened {what} at {price}"
     else:
-        net = fill.profit + fill.swap - position.commission
-        kind = "position.closed"
-        message = f"Closed {what} at {price} ({fill.reason}): {net:+.2f} {account.currency}"
+        net = fill.profit + fill.swap - (position.commission if position.closed_at else Decimal(0))
+        kind = "position.closed" if position.closed_at else "position.reduced"
+        verb = "Closed" if position.closed_at else "Reduced"
+        message = f"{verb} {what} at {price} ({fill.reason}): {net:+.2f} {account.currency}"
     event_append(
         happening=Happening(
             kind=kind,
@@ -155,6 +189,7 @@ def _tell(account: Account, position: Position, fill: Fill) -> None:
             deployment=position.deployment,
             payload={
                 "fill": fill.pk,
+                "order": fill.order_id,
                 "position": position.pk,
                 "symbol": symbol.name,
                 "side": fill.side,

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from trading.brokers.base import Broker
+from trading.crashpoints import crash_point
 from trading.engine.orders import OrderStatus
 from trading.engine.types import AccountState
 from trading.models import (
@@ -20,14 +21,14 @@ from trading.models import (
     KillSwitch,
     Order,
     Position,
-    Purpose,
     Severity,
     Symbol,
 )
 from trading.selectors.kills import kills_on, kills_pulled
-from trading.services.accounts import position_find
 from trading.services.events import Happening, event_append
-from trading.services.orders import kill_close_create, order_cancel, order_send
+from trading.services.orders import closed_lately, kill_close_create
+from trading.services.positions import position_find
+from trading.services.sending import order_cancel, order_send
 
 AGAIN_AFTER = timedelta(seconds=2)
 """Pause before a close that was not executed is tried again."""
@@ -61,6 +62,7 @@ def kill_pull(*, scope: Scope, mode: KillMode, reason: str, actor: str) -> KillS
         mode=mode, reason=reason[:200], pulled_by=actor[:80], **columns
     )
     _tell(switch, "kill.pulled", Severity.CRITICAL, f"{switch} pulled by {actor}: {reason}")
+    transaction.on_commit(lambda: crash_point("kill-committed"))
     return switch
 
 
@@ -110,8 +112,9 @@ def _flatten(account: Account, broker: Broker, state: AccountState) -> int:
     for seen in state.positions:
         position = position_find(account=account, seen=seen)
         switch = _flattens(position)
-        if switch is not None and not _tried_lately(position):
+        if switch is not None and not closed_lately(position=position, within=AGAIN_AFTER):
             order_send(order=kill_close_create(position=position, switch=switch), broker=broker)
+            crash_point("flatten-some")
             sent += 1
     return sent
 
@@ -121,13 +124,6 @@ def _flattens(position: Position) -> KillSwitch | None:
         account=position.account, deployment=position.deployment_id, symbol=position.symbol_id
     )
     return pulled.filter(mode=KillMode.FLATTEN).first()
-
-
-def _tried_lately(position: Position) -> bool:
-    closes = Order.objects.filter(
-        account=position.account_id, position_id=position.broker_id, purpose=Purpose.CLOSE
-    )
-    return closes.filter(created_at__gt=now() - AGAIN_AFTER).exists()
 
 
 def _tell(switch: KillSwitch, kind: str, severity: Severity, message: str) -> None:

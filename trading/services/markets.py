@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 
 from trading.brokers.base import Stream, Unavailable
 from trading.brokers.market import SimulatedMarket as Market
 from trading.brokers.market import SimulatedStream
+from trading.brokers.venue.feeds import VenueStream
 from trading.engine.types import TIMEFRAMES
-from trading.models import SimulatedMarket, Symbol
+from trading.models import Account, SimulatedMarket, Symbol
 from trading.selectors.bars import bars_tail
 from trading.services.bars import bars_store
+from trading.services.brokers import venue_of
 
 BACKFILL = timedelta(days=14)
 """How far back a series without any bar is filled."""
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A price source that a gateway serves."""
+
+    source: str
+    open: Callable[[], Stream]
+    market: SimulatedMarket | None = None
+    """The simulated market behind it, which one gateway alone may run."""
+
+
+def feeds() -> list[Feed]:
+    """Every price source there is a stream for."""
+    simulated = [
+        Feed(m.source, partial(simulated_stream, market=m), m)
+        for m in SimulatedMarket.objects.all()
+    ]
+    venues = {a.source: a for a in Account.objects.filter(kind="venue").order_by("-id")}
+    return simulated + [Feed(s, partial(venue_stream, account=a)) for s, a in venues.items()]
+
+
+def venue_stream(*, account: Account) -> Stream:
+    """The stream of the venue an account is at."""
+    return VenueStream(venue_of(account)[0])
 
 
 def simulated_stream(*, market: SimulatedMarket) -> SimulatedStream:

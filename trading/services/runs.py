@@ -27,10 +27,11 @@ from trading.models.strategies import RunState
 from trading.selectors.bars import bars_tail
 from trading.selectors.quotes import quotes_fresh
 from trading.selectors.risk import limits_of
-from trading.services.accounts import position_find
 from trading.services.brokers import broker_for, costs_of
 from trading.services.events import Happening, event_append
-from trading.services.orders import close_create, entry_create, order_send
+from trading.services.orders import close_create, entry_create
+from trading.services.positions import position_find
+from trading.services.sending import order_send
 from trading.services.strategies import CLAIM_SECONDS
 
 log = structlog.get_logger(__name__)

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils.timezone import now
 from django_q.tasks import async_task
 
+from trading.crashpoints import crash_point
 from trading.engine.bars import Bar
 from trading.models import Candle, Deployment, StrategyRun, Symbol
 from trading.models.strategies import RunState
@@ -106,6 +107,7 @@ def deployment_resume(*, deployment: Deployment, actor: AbstractBaseUser | None)
 def _switch(deployment: Deployment, state: str, kind: str, actor: AbstractBaseUser | None) -> bool:
     changed = Deployment.objects.filter(pk=deployment.pk).exclude(state=state).update(state=state)
     if changed:
+        transaction.on_commit(lambda: crash_point("config-switched"))
         deployment.refresh_from_db()
         who = actor.get_username() if actor is not None else "the system"
         event_append(

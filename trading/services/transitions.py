@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from django.conf import settings
 from django.db import transaction
 
 from trading.engine.orders import OrderStatus, sources
@@ -18,11 +19,15 @@ from trading.models import Order, OrderTransition
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why an order moves; `evidence` is what was seen, `actor` a process or a person."""
+    """Why an order moves; `evidence` is what was seen, `actor` a process or a person.
+
+    `epoch` is that of the lease it is done under; without one it is that of the order.
+    """
 
     name: str
     evidence: Mapping[str, object] = field(default_factory=dict)
     actor: str = ""
+    epoch: int | None = None
 
 
 def order_move(*, order: Order, to: OrderStatus, cause: Cause, **columns: object) -> bool:
@@ -44,6 +49,8 @@ def order_move(*, order: Order, to: OrderStatus, cause: Cause, **columns: object
             cause=cause.name[:40],
             evidence=dict(cause.evidence),
             actor=(cause.actor or process_name())[:80],
+            epoch=order.epoch if cause.epoch is None else cause.epoch,
+            build=settings.BUILD,
         )
     for name, value in columns.items():
         setattr(order, name, value)
@@ -58,7 +65,10 @@ def _source(order: Order, to: OrderStatus) -> OrderStatus | None:
 
 
 @cache
+def _command() -> str:
+    return sys.argv[1] if len(sys.argv) > 1 else Path(sys.argv[0]).name
+
+
 def process_name() -> str:
     """This process in an audit: command, host and process id."""
-    command = sys.argv[1] if len(sys.argv) > 1 else Path(sys.argv[0]).name
-    return f"{command}@{platform.node()}:{os.getpid()}"
+    return f"{_command()}@{platform.node()}:{os.getpid()}"

@@ -60,6 +60,11 @@ class SimulatedStream:
         self._lock = Lock()
         self._thread: Thread | None = None
 
+    @property
+    def speed(self) -> float:
+        """As the port says."""
+        return self._speed
+
     def start(self, symbols: Sequence[str], on_quote: Callable[[Quote], None]) -> None:
         """Begin to deliver from `now()`; an error of `on_quote` is logged, the next quote follows.
 

@@ -1,0 +1,156 @@
+"""An account on a session: its broker, its lease, and everything that watches it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import inf
+from time import monotonic
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+
+from trading.brokers.base import Broker, Unavailable
+from trading.crashpoints import crash_point
+from trading.engine.types import AccountState, Quote
+from trading.models import Account
+from trading.services.accounts import (
+    account_connected,
+    account_observe,
+    account_wait,
+)
+from trading.services.fills import fills_record
+from trading.services.invariants import Watch, invariants_enforce
+from trading.services.kills import kills_apply
+from trading.services.leases import (
+    Grip,
+    LeaseLost,
+    LeaseRefused,
+    lease_acquire,
+    lease_ready,
+    lease_release,
+    lease_renew,
+    lease_unready,
+)
+from trading.services.protection import positions_protect
+from trading.services.reconcile import account_reconcile, has_doubts
+
+INVARIANTS_SECONDS = 60.0
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Seat:
+    """One account; only the gateway that holds its lease does anything about it."""
+
+    account: Account
+    broker: Broker
+    grip: Grip | None = None
+    state: AccountState | None = None
+    """As last read at the broker under the present lease."""
+    is_ready: bool = False
+    """Reconciled since the lease was taken and since the last disconnection."""
+    _reconciled_at: float = -inf
+    _failing_since: float | None = None
+    _renewed_at: float = 0.0
+    _checked_at: float = field(default_factory=monotonic)
+    _watch: Watch = field(default_factory=Watch)
+
+    def take(self) -> bool:
+        """Get the lease if nobody else has it."""
+        if self.grip is not None:
+            return True
+        try:
+            self.grip = lease_acquire(account=self.account)
+        except LeaseRefused as e:
+            account_wait(account=self.account, reason=f"a lease: {e}")
+            return False
+        if self.grip is None:
+            return False
+        crash_point("lease-acquired")
+        self.is_ready, self._reconciled_at, self._renewed_at = False, -inf, monotonic()
+        log.info("account taken", account=str(self.account), epoch=self.grip.epoch)
+        return True
+
+    def drop(self) -> None:
+        """Let go of the account; whoever takes it next begins with a reconciliation."""
+        grip, self.grip, self.state, self.is_ready = self.grip, None, None, False
+        if grip is not None:
+            lease_release(grip=grip)
+
+    def feed(self, quotes: Sequence[Quote]) -> None:
+        """Show the market to the broker and record what it executed."""
+        if self.grip is None or not self.grip.is_valid:
+            return
+        fills = self.broker.feed(quotes)
+        if fills:
+            fills_record(account=self.account, fills=fills)
+
+    def observe(self) -> None:
+        """Read the account, hold the lease, and do everything that is due about it.
+
+        Raises Unavailable when the broker cannot be read, LeaseLost when the account is somebody
+        else's now.
+        """
+        if self.grip is None:
+            return
+        try:
+            state = self.broker.account()
+            self._seen(self.grip, state)
+            self._reconcile(self.grip)
+        except Unavailable as e:
+            self._disconnected(self.grip, e)
+            raise
+        positions_protect(account=self.account, broker=self.broker, state=state)
+        kills_apply(account=self.account, broker=self.broker, state=state)
+        self._check(state)
+
+    def _seen(self, grip: Grip, state: AccountState) -> None:
+        """The broker's word and the renewal in one transaction: no word without a lease."""
+        with transaction.atomic():
+            if not lease_renew(grip=grip, seen=True):
+                raise LeaseLost(f"{self.account}: epoch {grip.epoch} is over")
+            account_observe(account=self.account, state=state)
+        self.state, self._renewed_at = state, monotonic()
+        crash_point("lease-renewed")
+
+    def _reconcile(self, grip: Grip) -> None:
+        if not self._is_due():
+            return
+        self._reconciled_at = monotonic()
+        if not account_reconcile(account=self.account, broker=self.broker, grip=grip):
+            return
+        self._failing_since = None
+        if self.is_ready:
+            return
+        if not lease_ready(grip=grip):
+            raise LeaseLost(f"{self.account}: epoch {grip.epoch} is over")
+        self.is_ready = True
+        account_connected(account=self.account, reason="reconciled with its broker")
+
+    def _is_due(self) -> bool:
+        """Reconcile at the start, after a disconnection, soon in doubt, else now and then."""
+        waited, timing = monotonic() - self._reconciled_at, settings.TIMING
+        if waited < timing.reconcile_doubt:
+            return False
+        return not self.is_ready or waited >= timing.reconcile or has_doubts(self.account)
+
+    def _disconnected(self, grip: Grip, error: Unavailable) -> None:
+        """Not READY until reconciled again; the lease is kept, for nobody else could do better."""
+        if self.is_ready:
+            self.is_ready = False
+            lease_unready(grip=grip)
+        self._failing_since = self._failing_since or monotonic()
+        if monotonic() - self._failing_since >= settings.TIMING.status_age:
+            account_wait(account=self.account, reason=f"its broker: {error}")
+        if monotonic() - self._renewed_at >= settings.TIMING.lease_renew:
+            self._renewed_at = monotonic()
+            if not lease_renew(grip=grip):
+                raise LeaseLost(f"{self.account}: epoch {grip.epoch} is over") from error
+
+    def _check(self, state: AccountState) -> None:
+        if monotonic() - self._checked_at < INVARIANTS_SECONDS:
+            return
+        self._checked_at = monotonic()
+        invariants_enforce(account=self.account, state=state, watch=self._watch)

@@ -1,0 +1,217 @@
+"""The gate: the one transaction through which an order passes from APPROVED to SENDING.
+
+Whatever it reads, it reads under the lock of the account's lease, so that two orders of an account
+pass one after the other and the second counts what the first has reserved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from django.db import transaction
+from django.utils.timezone import now
+
+from trading.engine import risk
+from trading.engine.orders import IN_DOUBT, RESERVING, OrderStatus
+from trading.engine.types import Market, Quote
+from trading.models import (
+    Account,
+    Deployment,
+    KillMode,
+    Lease,
+    Order,
+    Origin,
+    Position,
+    PositionOrigin,
+    Purpose,
+    Severity,
+)
+from trading.selectors.kills import kills_on
+from trading.selectors.quotes import quotes_fresh
+from trading.selectors.risk import account_state_of, limits_of
+from trading.services.clock import Moment, clock_read
+from trading.services.leases import lease_standing
+from trading.services.orders import order_tell
+from trading.services.transitions import Cause, order_move
+
+Refusal = tuple[str, str]
+"""A stable code, and what was expected and found."""
+
+
+def gate_pass(*, order: Order) -> Refusal | None:
+    """Move the order to SENDING, or to EXPIRED with the refusal that is returned.
+
+    Once ever: an order that is not APPROVED any more is refused as ALREADY_SENT and left alone.
+    """
+    quote = _quote_of(order)
+    with transaction.atomic(durable=True):
+        lease = Lease.objects.select_for_update().filter(account=order.account_id).first()
+        moment = clock_read()
+        refusal = _refusal(order, lease, moment, quote)
+        if refusal is None:
+            return _send(order, lease, moment, quote)
+        _expire(order, *refusal)
+    return refusal
+
+
+def _expire(order: Order, code: str, message: str) -> None:
+    columns = {"code": code, "message": message[:300], "finished_at": now()}
+    cause = Cause("gate", {"code": code})
+    if order_move(order=order, to=OrderStatus.EXPIRED, cause=cause, **columns):
+        order_tell(order=order, kind="order.denied", severity=Severity.WARNING, message=message)
+    else:
+        order.refresh_from_db()
+
+
+def entries_in_doubt(*, order: Order) -> Iterable[Order]:
+    """Orders whose unknown outcome locks entries of the same account, symbol and deployment.
+
+    A rejection counts until it is verified; on a netting account a close counts too, because it
+    may come late and hit the position of the next entry.
+    """
+    same = Order.objects.filter(account=order.account_id, symbol=order.symbol_id).exclude(
+        pk=order.pk
+    )
+    doubtful = same.filter(status__in=sorted(IN_DOUBT))
+    unverified = same.filter(status=OrderStatus.REJECTED, verify_stage__gt=0)
+    entries = (doubtful | unverified).filter(purpose=Purpose.ENTRY, deployment=order.deployment_id)
+    if order.account.position_mode == Account.PositionMode.NETTING:
+        return entries | doubtful.filter(purpose=Purpose.CLOSE)
+    return entries
+
+
+def _send(order: Order, lease: Lease | None, moment: Moment, quote: Quote | None) -> Refusal | None:
+    moved = order_move(
+        order=order,
+        to=OrderStatus.SENDING,
+        cause=Cause("gate", epoch=lease.epoch if lease else None),
+        sent_at=now(),
+        sent_tick=moment.tick,
+        sent_boot=moment.boot,
+        epoch=lease.epoch if lease else None,
+        quoted_at=quote.time if quote else None,
+    )
+    if moved:
+        return None
+    order.refresh_from_db()
+    return "ALREADY_SENT", f"Expected an approved order, was {order.status}"
+
+
+def _refusal(
+    order: Order, lease: Lease | None, moment: Moment, quote: Quote | None
+) -> Refusal | None:
+    """The first reason against sending; the row of the account is read afresh."""
+    order.account.refresh_from_db()
+    checks: list[Callable[[], Refusal | None]] = [lambda: _age_refusal(order)]
+    if order.origin == Origin.STRATEGY:
+        checks.append(lambda: _halt_refusal(order))
+    if order.purpose == Purpose.ENTRY or _is_volume_based(order):
+        checks.append(lambda: _lease_refusal(lease, moment))
+        checks.append(lambda: _doubt_refusal(order))
+    if order.purpose == Purpose.ENTRY:
+        checks += [
+            lambda: _entry_refusal(order),
+            lambda: _symbol_refusal(order),
+            lambda: _limit_refusal(order, quote),
+        ]
+    return next((found for check in checks if (found := check()) is not None), None)
+
+
+def _is_volume_based(order: Order) -> bool:
+    """Whether sending the close twice would close more than once."""
+    netting = order.account.position_mode == Account.PositionMode.NETTING
+    return netting or order.is_partial_close
+
+
+def _age_refusal(order: Order) -> Refusal | None:
+    if order.good_until is None or order.good_until >= now():
+        return None
+    return "SIGNAL_TOO_OLD", f"Expected to be sent before {order.good_until:%H:%M:%S}, was later"
+
+
+def _halt_refusal(order: Order) -> Refusal | None:
+    """What stops everything a strategy wants: a halted account, a switch in mode HALT.
+
+    Strategies may still reduce under any other switch and while the account is REDUCING.
+    """
+    account = order.account
+    if account.state == Account.State.HALTED:
+        return "ACCOUNT_NOT_ACTIVE", f"Account is {account.state}: {account.state_reason}"
+    pulled = kills_on(account=account, deployment=order.deployment_id, symbol=order.symbol_id)
+    if order.purpose == Purpose.CLOSE:
+        pulled = pulled.filter(mode=KillMode.HALT)
+    switch = pulled.first()
+    if switch is None:
+        return None
+    return "KILL_SWITCH", f"{switch} pulled by {switch.pulled_by}: {switch.reason}"
+
+
+def _lease_refusal(lease: Lease | None, moment: Moment) -> Refusal | None:
+    if lease is None:
+        return "NO_GATEWAY", "Expected a gateway that runs the account, was none"
+    return lease_standing(lease, moment)
+
+
+def _doubt_refusal(order: Order) -> Refusal | None:
+    doubtful = next(iter(entries_in_doubt(order=order)), None)
+    if doubtful is None:
+        return None
+    return "IN_DOUBT", f"Order {doubtful.client_id} is {doubtful.status}, its outcome unproved"
+
+
+def _entry_refusal(order: Order) -> Refusal | None:
+    account = order.account
+    if account.state != Account.State.ACTIVE:
+        return "ACCOUNT_NOT_ACTIVE", f"Account is {account.state}: {account.state_reason}"
+    deployment = _deployment_of(order)
+    if deployment.state != Deployment.State.RUNNING:
+        return "DEPLOYMENT_PAUSED", f"Deployment is {deployment.state}"
+    return None
+
+
+def _deployment_of(order: Order) -> Deployment:
+    assert order.deployment_id is not None
+    return Deployment.objects.get(pk=order.deployment_id)
+
+
+def _symbol_refusal(order: Order) -> Refusal | None:
+    """Positions of others on the symbol that forbid an entry."""
+    account = order.account
+    there = Position.objects.filter(account=account, symbol=order.symbol_id, closed_at=None)
+    manual = there.filter(origin=PositionOrigin.MANUAL).first()
+    if manual is not None and account.manual_policy == Account.ManualPolicy.FREEZE:
+        return "SYMBOL_FROZEN", f"Expected no position by hand on the symbol, was {manual}"
+    if account.position_mode != Account.PositionMode.NETTING:
+        return None
+    deployment = _deployment_of(order)
+    foreign = there.exclude(deployment=deployment).first()
+    if foreign is not None:
+        return "NETTING_SHARED", f"Expected no position of others on the symbol, was {foreign}"
+    rival = Deployment.objects.filter(
+        account=account, symbol=order.symbol_id, state=Deployment.State.RUNNING
+    ).exclude(pk=deployment.pk)
+    if rival.exists():
+        return "NETTING_SHARED", f"Expected one running deployment on it, was also {rival[0]}"
+    return None
+
+
+def _limit_refusal(order: Order, quote: Quote | None) -> Refusal | None:
+    """Every limit once more, on open, resting and reserved exposure."""
+    if quote is None:
+        return "QUOTE_STALE", f"Expected a fresh quote of {order.symbol.name}, was none"
+    limits = limits_of(deployment=_deployment_of(order))
+    reserved = Order.objects.filter(
+        account=order.account_id,
+        purpose=Purpose.ENTRY,
+        status__in=sorted(RESERVING),
+        position_id="",
+    ).exclude(pk=order.pk)
+    market = Market(order.symbol.instrument(), quote)
+    state = account_state_of(account=order.account)
+    denied = risk.denial(limits, state, market, reserved.count())
+    return None if denied is None else (denied.code, denied.message)
+
+
+def _quote_of(order: Order) -> Quote | None:
+    symbol = order.symbol
+    return quotes_fresh(source=symbol.source, names=[symbol.name]).get(symbol.name)
