@@ -53,12 +53,12 @@ def test_a_refusal_executes_nothing_and_names_a_code(site: Site) -> None:
 
 
 def test_a_late_order_is_executed_after_its_asker_gave_up(site: Site) -> None:
-    site.admin.set_faults(Faults(late=1, late_after=0.4))
+    site.admin.set_faults(Faults(late=1, late_after=1.0))
     hasty = VenueBroker(site.address, site.account, deadline=0.2)
     with pytest.raises(UnknownOutcome, match="deadline"):
         hasty.submit(entry())
     assert site.executions() == []
-    assert wait_for(lambda: len(site.executions()) == 1, seconds=2)
+    assert wait_for(lambda: len(site.executions()) == 1, seconds=5)
     assert not site.requests()[0]["answered"]
 
 
@@ -71,34 +71,34 @@ def test_a_delayed_answer_comes_whole(site: Site) -> None:
 
 def test_what_lags_shows_later_in_account_and_snapshot(site: Site) -> None:
     before = site.broker.account()
-    site.admin.set_faults(Faults(lag=1, lag_seconds=0.5))
+    site.admin.set_faults(Faults(lag=1, lag_seconds=0.8))
     assert site.broker.submit(entry()).position_id == "1"
     hidden = site.broker.snapshot(LONG_AGO)
     assert (hidden.account.positions, hidden.deals) == ((), ())
     assert hidden.account.equity == before.equity
-    assert wait_for(lambda: site.broker.account().positions, seconds=2)
+    assert wait_for(lambda: site.broker.account().positions, seconds=5)
     assert len(site.broker.snapshot(LONG_AGO).deals) == 1
 
 
 def test_a_close_that_lags_leaves_the_position_showing(site: Site) -> None:
     site.broker.submit(entry())
     shown = site.broker.account()
-    site.admin.set_faults(Faults(lag=1, lag_seconds=0.5))
+    site.admin.set_faults(Faults(lag=1, lag_seconds=0.8))
     site.broker.close("1", Decimal("0.04"))
     site.broker.close("1")
     lagging = site.broker.account()
     assert (lagging.positions, lagging.balance) == (shown.positions, shown.balance)
-    assert wait_for(lambda: not site.broker.account().positions, seconds=2)
+    assert wait_for(lambda: not site.broker.account().positions, seconds=5)
 
 
 def test_a_deal_shows_no_earlier_than_what_happened_to_its_position_before(site: Site) -> None:
-    site.admin.set_faults(Faults(lag=1, lag_seconds=0.5))
+    site.admin.set_faults(Faults(lag=1, lag_seconds=0.8))
     site.broker.submit(entry())
     site.admin.set_faults(Faults())
     site.broker.close("1")
     seen = site.broker.snapshot(LONG_AGO)
     assert (seen.account.positions, seen.account.balance, seen.deals) == ((), Decimal(10_000), ())
-    assert wait_for(lambda: len(site.broker.snapshot(LONG_AGO).deals) == 2, seconds=2)
+    assert wait_for(lambda: len(site.broker.snapshot(LONG_AGO).deals) == 2, seconds=5)
 
 
 def test_a_partial_fill_drops_the_rest(site: Site) -> None:

@@ -187,7 +187,7 @@ def test_history_ends_with_the_last_closed_bar(running_market: str) -> None:
     stream = VenueStream(running_market)
     now = stream.now()
     bars = stream.history("EURUSD", "M1", now - timedelta(days=14), now + timedelta(days=1))
-    assert 0 <= now.timestamp() - (bars.time[-1] + 60) < 120
+    assert now.timestamp() - 60 < bars.time[-1] + 60 <= stream.now().timestamp() + 60
     assert len(bars) >= 14 * 24 * 60 - 1
     with pytest.raises(Unavailable, match="was 'EURCHF'"):
         stream.history("EURCHF", "M1", now, now)
@@ -206,7 +206,7 @@ def test_the_clock_runs_at_its_speed(running_market: str) -> None:
     first = near.now()
     assert near.speed == 1200
     assert wait_for(lambda: far.now() > first + timedelta(minutes=1), seconds=1)
-    assert abs((near.now() - far.now()).total_seconds()) < 60
+    assert abs((near.now() - far.now()).total_seconds()) < 300
 
 
 def test_a_pinned_price_holds_until_it_is_let_go(site: Site) -> None:
