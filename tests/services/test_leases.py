@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import LazySettings
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 from hypothesis import given
 from hypothesis import settings as examples
@@ -211,10 +211,22 @@ def test_a_late_release_takes_nothing_from_the_new_owner(
     assert lease_renew(grip=second)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_grip_is_worth_nothing_past_its_time(grip: Grip, settings: LazySettings) -> None:
     settings.TIMING = replace(settings.TIMING, lease_renew=1e-9, call_deadline=1e-9, lease_ttl=1e-8)
     assert lease_renew(grip=grip)
     assert not grip.is_valid
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_renewal_that_is_rolled_back_makes_a_grip_no_better(grip: Grip) -> None:
+    until = grip.valid_until
+    with transaction.atomic():
+        assert lease_renew(grip=grip)
+        transaction.set_rollback(True)
+    assert grip.valid_until == until
+    assert lease_renew(grip=grip)
+    assert grip.valid_until > until
 
 
 @sqlite_only

@@ -5,9 +5,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from django.conf import settings
+from django.conf import LazySettings, settings
 from django.db.models import F
 
 from tests.conftest import ROOT
@@ -18,9 +19,11 @@ from trading.services.leases import Grip, lease_acquire, lease_release, lease_re
 from trading.services.locks import host_identity
 
 HOLDER = """
-import sys
+import pathlib, sys
 import django
+from django.conf import settings
 django.setup()
+settings.VAR_DIR = pathlib.Path(sys.argv[2])
 from trading.models import Account
 from trading.services.leases import lease_acquire, lease_release, lease_renew
 account = Account.objects.get(pk=int(sys.argv[1]))
@@ -42,7 +45,7 @@ class Holder:
 
     def __init__(self, account: Account, env: dict[str, str]) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", HOLDER, str(account.pk)],
+            [sys.executable, "-c", HOLDER, str(account.pk), str(settings.VAR_DIR)],
             cwd=ROOT,
             env=env,
             stdin=subprocess.PIPE,
@@ -69,7 +72,8 @@ class Holder:
 
 
 @pytest.fixture
-def account(transactional_db: None) -> Account:
+def account(transactional_db: None, settings: LazySettings, tmp_path: Path) -> Account:
+    settings.VAR_DIR = tmp_path  # other tests of this worker may hold locks of equal names
     return make_account()
 
 

@@ -87,7 +87,8 @@ def lease_acquire(
 def lease_renew(*, grip: Grip, seen: bool = False) -> bool:
     """Hold it for another `lease_ttl`; `seen` says that the account was just read at its broker.
 
-    False = lost: the holder must stop at once, and release what it holds.
+    False = lost: the holder must stop at once, and release what it holds. In a transaction the grip
+    is good for longer once that has committed.
     """
     begun, moment = uptime(), clock_read()
     columns: dict[str, object] = {"expires_tick": moment.tick + settings.TIMING.lease_ttl}
@@ -104,7 +105,8 @@ def lease_renew(*, grip: Grip, seen: bool = False) -> bool:
             late.release()
     if is_ours:
         grip.lock = late or grip.lock
-        grip.valid_until = begun + settings.TIMING.lease_ttl
+        until = begun + settings.TIMING.lease_ttl
+        transaction.on_commit(lambda: _extend(grip, until))
     return is_ours
 
 
@@ -276,6 +278,10 @@ def _update(grip: Grip, **columns: object) -> bool:
         return True
     grip.valid_until = 0.0
     return False
+
+
+def _extend(grip: Grip, until: float) -> None:
+    grip.valid_until = until
 
 
 def _late_lock(grip: Grip) -> OwnerLock | None:
