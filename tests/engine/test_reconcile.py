@@ -116,6 +116,12 @@ def test_deals_are_recorded_oldest_first_and_once() -> None:
     assert repairs == [Record((early, late))]
 
 
+def test_a_closing_waits_for_its_opening_while_the_reading_has_holes() -> None:
+    out = deal("2", opens=False)
+    assert said(ours(deals="1"), theirs(out, partial=True)) == []
+    assert said(ours(deals="1"), theirs(deal("1"), out, partial=True)) == [Record((out,))]
+
+
 def test_a_position_of_another_order_is_not_bound_again() -> None:
     us = ours(entry(S.FILLED, id=2, client_id="b", position_id="P"), row(), entry())
     assert [type(r) for r in said(us, theirs(position()))] == []

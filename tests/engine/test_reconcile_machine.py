@@ -27,7 +27,16 @@ from tests.engine.exchange import LIFE, Asked, Exchange
 from tests.engine.ledger import Ledger
 from tests.engine.readings import D, S, T, close, entry
 from trading.engine.orders import FINAL, IN_DOUBT, SOFT_FINAL
-from trading.engine.reconcile import Changed, Conclude, OurOrder, Repair, Rules, Verified, diff
+from trading.engine.reconcile import (
+    Changed,
+    Conclude,
+    OurOrder,
+    Record,
+    Repair,
+    Rules,
+    Verified,
+    diff,
+)
 from trading.engine.types import Fill, PositionState, Snapshot
 
 Thing = TypeVar("Thing")
@@ -216,7 +225,6 @@ class Trading(RuleBasedStateMachine):
         self._reconcile(self.broker.snapshot(lambda key: key in hidden))
 
     def _reconcile(self, reading: Snapshot) -> None:
-        before = set(self.ledger.rows)
         repairs = diff(self.ledger.ours(), reading, RULES)
         for repair in repairs:
             if isinstance(repair, Conclude):
@@ -224,18 +232,18 @@ class Trading(RuleBasedStateMachine):
         self.ledger.apply(repairs)
         withdrawn, self.ledger.withdrawn = self.ledger.withdrawn, set()
         left = tuple(o for o in reading.orders if o.client_id not in withdrawn)
-        new = {row.id for key, row in self.ledger.rows.items() if key not in before}
         again = diff(self.ledger.ours(), replace(reading, orders=left), RULES)
-        assert [r for r in again if not self._waited_for(r, repairs, new)] == []
+        assert [r for r in again if not self._had_to_wait(r, repairs)] == []
         for client_id in withdrawn:
             self.broker.cancel(client_id)
 
-    def _waited_for(self, repair: Repair, repairs: tuple[Repair, ...], new: set[int]) -> bool:
-        """Whether it could not be said at once: the second look at a rejection, and what a row
-        that a deal has just made does not know of its position."""
+    def _had_to_wait(self, repair: Repair, repairs: tuple[Repair, ...]) -> bool:
+        """Whether it could not be said at once: the second look at a rejection, and whatever the
+        deal that has just opened a row does not say of its position."""
         if isinstance(repair, Verified):
             return any(isinstance(r, Verified) and r.order_id == repair.order_id for r in repairs)
-        return isinstance(repair, Changed) and repair.position_id in new
+        deals = [d for r in repairs if isinstance(r, Record) for d in r.deals if d.opens]
+        return isinstance(repair, Changed) and repair.seen.id in {d.position_id for d in deals}
 
     def _check(self, order: OurOrder, repair: Conclude, reading: Snapshot) -> None:
         """A conclusion does not contradict the reading it rests on."""

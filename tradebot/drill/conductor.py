@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,6 +150,8 @@ def _settle(address: str, accounts: list[Account], crew: Any) -> Verdict:
 def _report(plan: Plan, nemesis: Nemesis, verdict: Verdict, seconds: float) -> dict[str, Any]:
     from django.db import connection
 
+    from trading.models import Order, StrategyRun
+
     counts: Mapping[str, int] = {
         "duplicates": len(verdict.duplicates),
         "unbound_positions": len(verdict.unbound_positions),
@@ -166,11 +169,17 @@ def _report(plan: Plan, nemesis: Nemesis, verdict: Verdict, seconds: float) -> d
         "database": connection.vendor,
         "broken_invariants": len(verdict.broken_invariants),
         "kills_by_point": dict(sorted(nemesis.by_point.items())),
+        "entries": _count(Order.objects.filter(purpose="ENTRY"), "status"),
+        "answers": _count(StrategyRun.objects.exclude(code=""), "code"),
     }
     if verdict.faults:
         report["faults"] = {name: list(found)[:20] for name, found in verdict.faults.items()}
         report["logs"] = _logs()
     return report
+
+
+def _count(rows: Any, column: str) -> dict[str, int]:
+    return dict(sorted(Counter(rows.values_list(column, flat=True)).items()))
 
 
 def _logs() -> str:

@@ -12,7 +12,6 @@ and nothing final before a second one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -96,7 +95,7 @@ class _Reading:
         self.carried = {p.client_id for p in theirs.account.positions}
         self.resting = {o.client_id: o for o in theirs.orders}
         self.opened = {deal.client_id for deal in theirs.deals if deal.opens}
-        self.fresh = _fresh(theirs.deals, ours.deal_ids)
+        self.fresh = _fresh(theirs, ours.deal_ids)
         self.bound = {o.position_id for o in ours.orders if o.is_entry and o.position_id}
         self.suspects: set[int] = set()
         """Orders that one of several positions may belong to."""
@@ -324,9 +323,13 @@ class _Reading:
         return not is_claimed and any(_is_like(o, position) for o in self._in(_S.SENDING))
 
 
-def _fresh(deals: Iterable[Fill], recorded: frozenset[str]) -> tuple[Fill, ...]:
-    new = {deal.deal_id: deal for deal in deals if deal.deal_id not in recorded}
-    return tuple(sorted(new.values(), key=lambda deal: (deal.at, not deal.opens)))
+def _fresh(theirs: Snapshot, recorded: frozenset[str]) -> tuple[Fill, ...]:
+    """Deals to record. While the reading has holes a closing waits for its opening to be shown:
+    without it nobody can tell whether the lots on record count the closing already."""
+    opened = {deal.position_id for deal in theirs.deals if deal.opens}
+    new = {deal.deal_id: deal for deal in theirs.deals if deal.deal_id not in recorded}
+    fit = [d for d in new.values() if theirs.is_complete or d.position_id in opened]
+    return tuple(sorted(fit, key=lambda deal: (deal.at, not deal.opens)))
 
 
 def _filled(order: OurOrder, lots: Decimal) -> OurOrder:

@@ -19,6 +19,7 @@ from trading.brokers.base import (
 )
 from trading.brokers.venue.feeds import Subscription
 from trading.brokers.venue.wire import NotConnected, address_of, decode, encode, exchange
+from trading.crashpoints import crash_point
 from trading.engine.types import AccountState, EngineError, Fill, Quote, Snapshot
 
 T = TypeVar("T")
@@ -115,8 +116,9 @@ class VenueBroker:
             raise UnknownOutcome(f"{self._account}: {e}") from e
 
     def _trade(self, **asked: Any) -> Any:
+        message = self._message(asked)
         try:
-            answer = exchange(self._address, self._message(asked), self._deadline)
+            answer = exchange(self._address, message, self._deadline, _written)
         except NotConnected as e:
             raise NotSent(f"{self._account}: {e}") from e
         except (OSError, EngineError) as e:
@@ -127,6 +129,10 @@ class VenueBroker:
 
     def _message(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         return {"account": self._account, **{name: encode(item) for name, item in asked.items()}}
+
+
+def _written() -> None:
+    crash_point("c4-after-write")
 
 
 def _refusal(answer: Mapping[str, Any]) -> BrokerError:

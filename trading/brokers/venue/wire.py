@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from datetime import datetime
@@ -88,9 +88,13 @@ def connect(address: tuple[str, int], timeout: float) -> socket.socket:
 
 
 def exchange(
-    address: tuple[str, int], message: Mapping[str, Any], deadline: float
+    address: tuple[str, int],
+    message: Mapping[str, Any],
+    deadline: float,
+    written: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
-    """Ask on a connection of its own and return the answer, within `deadline` seconds.
+    """Ask on a connection of its own and return the answer, within `deadline` seconds; `written`
+    is called once the whole message is on its way.
 
     Raises NotConnected while nothing was written, OSError when the answer did not come whole, and
     EngineError when it is no message.
@@ -99,6 +103,7 @@ def exchange(
     line = line_of(message)
     with connect(address, deadline) as connection:
         connection.sendall(line)
+        written()
         answer = message_of(_read_line(connection, ends))
         with suppress(OSError):  # the answer is here; the venue merely will not know
             connection.sendall(ACK)
