@@ -17,11 +17,25 @@ from django.db.models import Max
 from django.utils import timezone
 
 from trading.models import Account, Lease, Severity, SimulatedMarket
-from trading.services.clock import DATABASE_BOOT, Moment, clock_read, seconds_since, uptime
+from trading.selectors.leases import build_fenced, lease_standing
+from trading.services.clock import DATABASE_BOOT, Moment, clock_read, uptime
 from trading.services.events import Happening, event_append
 from trading.services.locks import OwnerLock, host_identity, host_token
 from trading.services.transitions import process_name
 
+__all__ = [
+    "Grip",
+    "LeaseLost",
+    "LeaseRefused",
+    "builds_fence",
+    "lease_acquire",
+    "lease_check",
+    "lease_ready",
+    "lease_release",
+    "lease_renew",
+    "lease_standing",
+    "lease_unready",
+]
 log = structlog.get_logger(__name__)
 
 
@@ -159,28 +173,6 @@ def builds_fence(*, build: int) -> int:
     return changed
 
 
-def lease_standing(lease: Lease, now: Moment) -> tuple[str, str] | None:
-    """Why no entry may be sent under this lease, as code and message; None = it may.
-
-    Codes: NO_GATEWAY, BUILD_FENCED, NOT_RECONCILED, STATUS_STALE.
-    """
-    timing, left = settings.TIMING, lease.expires_tick - now.tick
-    if not lease.owner or lease.boot != now.boot:
-        return "NO_GATEWAY", "Expected a gateway that runs the account, was none"
-    if left < timing.call_deadline:
-        needed = f"Expected a lease for {timing.call_deadline:g} s more"
-        return "NO_GATEWAY", f"{needed}, was {left:.1f} s of {lease.owner}"
-    if lease.min_build > settings.BUILD:
-        return "BUILD_FENCED", _fenced(lease)
-    if lease.state != Lease.State.READY:
-        return "NOT_RECONCILED", f"Expected a reconciled account, was {lease.state}"
-    age = seconds_since(lease.seen_tick, lease.boot, now)
-    if abs(age) > timing.status_age:  # a database's clock that was set back makes no age credible
-        found = f"{age:.1f} s ago" if lease.seen_tick else "never"
-        return "STATUS_STALE", f"Expected a reading within {timing.status_age:g} s, was {found}"
-    return None
-
-
 @transaction.atomic(durable=True)
 def _take(
     account: Account | None, market: SimulatedMarket | None, lock: OwnerLock | None
@@ -224,7 +216,7 @@ def _locked_row(account: Account | None, market: SimulatedMarket | None) -> Leas
 def _refuse(row: Lease, now: Moment, here: str) -> None:
     """Raise LeaseRefused where waiting does not help."""
     if row.min_build > settings.BUILD:
-        raise LeaseRefused("BUILD_FENCED", _fenced(row))
+        raise LeaseRefused("BUILD_FENCED", build_fenced(row))
     if now.boot in (DATABASE_BOOT, row.boot) or not (row.owner and row.host):
         return
     token = host_token(row.host)
@@ -250,10 +242,6 @@ def _warn_of_neighbour(row: Lease, now: Moment, here: str) -> None:
     """One SQLite file used from two directories works, but nobody meant it."""
     if now.boot != DATABASE_BOOT and row.host not in ("", here):
         log.warning("lease of another directory", owner=row.owner, host=row.host, here=here)
-
-
-def _fenced(row: Lease) -> str:
-    return f"Expected build {row.min_build} or newer, was {settings.BUILD}"
 
 
 def _tell(row: Lease, previous: str) -> None:

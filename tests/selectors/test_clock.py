@@ -8,8 +8,8 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading.services import clock
-from trading.services.clock import Moment, boot_id, clock_read, seconds_since, uptime
+from trading.selectors import clock
+from trading.selectors.clock import Moment, boot_id, clock_read, seconds_since, uptime
 
 ticks = st.floats(min_value=0, max_value=2e9)
 
