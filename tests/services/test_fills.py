@@ -72,3 +72,63 @@ def test_an_opening_deal_finds_its_order_by_the_client_id(desk: Desk) -> None:
 def test_a_deal_without_an_order_belongs_to_the_deployment_of_its_magic(desk: Desk) -> None:
     fills_record(account=desk.account, fills=[opening("unknown", magic=desk.deployment.pk)])
     assert Position.objects.get().deployment == desk.deployment
+
+
+def part(number: int, lots: str, **fields: object) -> Fill:
+    """One of several deals of position 7."""
+    given = {"deal_id": f"7-{number}", "lots": Decimal(lots), **fields}
+    return replace(opening(""), **given)  # type: ignore[arg-type]
+
+
+def test_an_entry_filled_in_parts_is_partial_and_then_filled(desk: Desk) -> None:
+    order = make_order(
+        account=desk.account, symbol=desk.symbol, deployment=desk.deployment, status="UNKNOWN"
+    )
+    statuses = []
+    for number, price in enumerate(("1.10000", "1.10010")):
+        deal = part(number, "0.05", client_id=order.client_id, price=Decimal(price))
+        fills_record(account=desk.account, fills=[deal])
+        order.refresh_from_db()
+        statuses.append((order.status, order.filled_lots, Position.objects.get().lots))
+    assert statuses == [
+        ("PARTIAL", Decimal("0.05"), Decimal("0.05")),
+        ("FILLED", Decimal("0.1"), Decimal("0.1")),
+    ]
+    assert order.filled_price == Decimal("1.10005")
+
+
+def test_a_position_closed_in_parts_keeps_the_rest_open_and_adds_up(desk: Desk) -> None:
+    fills_record(account=desk.account, fills=[opening("x")])
+    out = {"opens": False, "profit": Decimal(3), "reason": ExitReason.SIGNAL}
+    fills_record(account=desk.account, fills=[part(1, "0.04", **out)])
+    position = Position.objects.get()
+    assert (position.lots, position.closed_at) == (Decimal("0.06"), None)
+    assert Event.objects.latest("id").kind == "position.reduced"
+    fills_record(account=desk.account, fills=[part(2, "0.06", **out)])
+    position.refresh_from_db()
+    assert (position.exit_reason, position.profit) == ("SIGNAL", Decimal(6))
+
+
+def test_a_deal_beyond_the_order_is_an_alarm_and_breaks_nothing(desk: Desk) -> None:
+    order = make_order(
+        account=desk.account,
+        symbol=desk.symbol,
+        deployment=desk.deployment,
+        status="UNKNOWN",
+        lots=Decimal("0.05"),
+    )
+    fills_record(account=desk.account, fills=[opening(order.client_id)])
+    order.refresh_from_db()
+    assert order.filled_lots == order.lots
+    assert Event.objects.filter(kind="order.overfilled", severity=50).exists()
+
+
+def test_an_order_stopped_out_within_its_own_answer_opens_and_closes(desk: Desk) -> None:
+    order = make_order(
+        account=desk.account, symbol=desk.symbol, deployment=desk.deployment, status="SENDING"
+    )
+    fills = [opening(order.client_id), closing()]
+    fills_record(account=desk.account, fills=fills, answered=order)
+    order.refresh_from_db()
+    assert (order.status, order.filled_lots) == ("FILLED", Decimal("0.1"))
+    assert Position.objects.get().exit_reason == "STOP"

@@ -135,3 +135,54 @@ def test_a_resting_order_is_accepted(desk: Desk) -> None:
     order = entry(desk, kind="STOP", expires_at=NOON)
     order_send(order=order, broker=ScriptedBroker(lambda: Receipt("o", None)))
     assert (order.status, order.broker_order_id) == ("ACCEPTED", "o")
+
+
+def test_client_ids_are_short_name_the_deployment_and_repeat_for_no_decision(desk: Desk) -> None:
+    ids = {client_id_new(deployment=desk.deployment, decision_key="same") for _ in range(50)}
+    assert len(ids) == 50
+    assert {len(name) for name in ids} == {22}
+    assert all(is_ours(name, desk.account) for name in ids)
+
+
+@pytest.mark.parametrize("foreign", ["", "hand", "zzzz_00000000_00000000", "0001-123"])
+def test_other_ids_are_not_ours(desk: Desk, foreign: str) -> None:
+    assert not is_ours(foreign, desk.account)
+
+
+def test_every_request_to_close_is_an_order_of_its_own(desk: Desk) -> None:
+    position = make_position(account=desk.account, symbol=desk.symbol, lots=Decimal("0.3"))
+    cause = Cause("person", actor="somebody")
+    made = [
+        close_request(position=position, origin=Origin.PERSON, cause=cause, remaining=left)
+        for left in (Decimal(0), Decimal("0.1"))
+    ]
+    assert [(o.lots, o.remaining_lots) for o in made] == [
+        (Decimal("0.3"), Decimal(0)),
+        (Decimal("0.2"), Decimal("0.1")),
+    ]
+    assert made[0].transitions.get().actor == "somebody"
+
+
+@pytest.mark.parametrize("remaining", ["0.3", "-0.1"])
+def test_a_close_must_close_something(desk: Desk, remaining: str) -> None:
+    position = make_position(account=desk.account, symbol=desk.symbol, lots=Decimal("0.3"))
+    cause = Cause("person")
+    with pytest.raises(ValueError, match=r"Expected 0 to below 0.3 lots"):
+        close_request(
+            position=position, origin=Origin.PERSON, cause=cause, remaining=Decimal(remaining)
+        )
+
+
+def test_a_part_is_closed_by_its_lots_and_the_whole_by_the_position(desk: Desk) -> None:
+    paper = broker_for(account=desk.account)
+    run_execute(run_id=desk.close_bar(0, 1.1).pk)
+    position = Position.objects.get()
+    half = position.lots / 2
+    cause = Cause("person")
+    part = close_request(position=position, origin=Origin.PERSON, cause=cause, remaining=half)
+    order_send(order=part, broker=paper)
+    position.refresh_from_db()
+    assert (part.status, position.lots) == ("FILLED", half)
+    whole = close_request(position=position, origin=Origin.PERSON, cause=cause)
+    order_send(order=whole, broker=paper)
+    assert paper.account().positions == ()

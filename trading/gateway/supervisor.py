@@ -58,8 +58,11 @@ class Live:
         """End the session, remember its clock, let go of the market."""
         self.session.stop.set()
         self.thread.join(timeout=5)
-        if self.hold() and self.grip is not None:
-            lease_release(grip=self.grip)
+        try:
+            self.hold()
+        finally:
+            if self.grip is not None:
+                lease_release(grip=self.grip)
 
 
 class Supervisor:

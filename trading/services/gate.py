@@ -6,9 +6,10 @@ pass one after the other and the second counts what the first has reserved.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.timezone import now
 
 from trading.engine import risk
@@ -63,21 +64,22 @@ def _expire(order: Order, code: str, message: str) -> None:
         order.refresh_from_db()
 
 
-def entries_in_doubt(*, order: Order) -> Iterable[Order]:
-    """Orders whose unknown outcome locks entries of the same account, symbol and deployment.
+def orders_in_doubt(*, order: Order) -> QuerySet[Order]:
+    """Orders whose unknown outcome forbids to send this one.
 
-    A rejection counts until it is verified; on a netting account a close counts too, because it
-    may come late and hit the position of the next entry.
+    An entry waits for entries of the same account, symbol and deployment, also for a rejection
+    until it is verified; on a netting account for closes too, which may come late and hit its
+    position. A close that counts volume waits for closes of the same position.
     """
-    same = Order.objects.filter(account=order.account_id, symbol=order.symbol_id).exclude(
-        pk=order.pk
-    )
+    same = Order.objects.filter(account=order.account_id, symbol=order.symbol_id)
+    same = same.exclude(pk=order.pk)
     doubtful = same.filter(status__in=sorted(IN_DOUBT))
+    closes = doubtful.filter(purpose=Purpose.CLOSE)
+    if order.purpose == Purpose.CLOSE:
+        return closes.filter(position_id=order.position_id)
     unverified = same.filter(status=OrderStatus.REJECTED, verify_stage__gt=0)
     entries = (doubtful | unverified).filter(purpose=Purpose.ENTRY, deployment=order.deployment_id)
-    if order.account.position_mode == Account.PositionMode.NETTING:
-        return entries | doubtful.filter(purpose=Purpose.CLOSE)
-    return entries
+    return entries | closes if _is_netting(order) else entries
 
 
 def _send(order: Order, lease: Lease | None, moment: Moment, quote: Quote | None) -> Refusal | None:
@@ -106,10 +108,10 @@ def _refusal(
     if order.origin == Origin.STRATEGY:
         checks.append(lambda: _halt_refusal(order))
     if order.purpose == Purpose.ENTRY or _is_volume_based(order):
-        checks.append(lambda: _lease_refusal(lease, moment))
         checks.append(lambda: _doubt_refusal(order))
     if order.purpose == Purpose.ENTRY:
         checks += [
+            lambda: _lease_refusal(lease, moment),
             lambda: _entry_refusal(order),
             lambda: _symbol_refusal(order),
             lambda: _limit_refusal(order, quote),
@@ -119,8 +121,11 @@ def _refusal(
 
 def _is_volume_based(order: Order) -> bool:
     """Whether sending the close twice would close more than once."""
-    netting = order.account.position_mode == Account.PositionMode.NETTING
-    return netting or order.is_partial_close
+    return order.is_partial_close or _is_netting(order)
+
+
+def _is_netting(order: Order) -> bool:
+    return order.account.position_mode == Account.PositionMode.NETTING
 
 
 def _age_refusal(order: Order) -> Refusal | None:
@@ -153,7 +158,7 @@ def _lease_refusal(lease: Lease | None, moment: Moment) -> Refusal | None:
 
 
 def _doubt_refusal(order: Order) -> Refusal | None:
-    doubtful = next(iter(entries_in_doubt(order=order)), None)
+    doubtful = orders_in_doubt(order=order).first()
     if doubtful is None:
         return None
     return "IN_DOUBT", f"Order {doubtful.client_id} is {doubtful.status}, its outcome unproved"
@@ -181,7 +186,7 @@ def _symbol_refusal(order: Order) -> Refusal | None:
     manual = there.filter(origin=PositionOrigin.MANUAL).first()
     if manual is not None and account.manual_policy == Account.ManualPolicy.FREEZE:
         return "SYMBOL_FROZEN", f"Expected no position by hand on the symbol, was {manual}"
-    if account.position_mode != Account.PositionMode.NETTING:
+    if not _is_netting(order):
         return None
     deployment = _deployment_of(order)
     foreign = there.exclude(deployment=deployment).first()
