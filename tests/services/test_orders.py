@@ -10,9 +10,18 @@ from tests.factories import make_order, make_position, make_run
 from trading.brokers.base import BrokerError, NotSent, Receipt, Rejected, UnknownOutcome
 from trading.engine.orders import OrderStatus
 from trading.engine.types import OrderIntent, OrderKind
-from trading.models import Account, Deployment, Event, Order, Position
-from trading.services.orders import close_create, entry_create
+from trading.models import Account, Deployment, Event, Order, Origin, Position
+from trading.services.brokers import broker_for
+from trading.services.orders import (
+    client_id_new,
+    close_create,
+    close_request,
+    entry_create,
+    is_ours,
+)
+from trading.services.runs import run_execute
 from trading.services.sending import order_send
+from trading.services.transitions import Cause
 
 pytestmark = pytest.mark.django_db
 
