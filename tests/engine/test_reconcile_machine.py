@@ -239,10 +239,10 @@ class Trading(RuleBasedStateMachine):
 
     def _had_to_wait(self, repair: Repair, repairs: tuple[Repair, ...]) -> bool:
         """Whether it could not be said at once: the second look at a rejection, and whatever the
-        deal that has just opened a row does not say of its position."""
+        deals just recorded do not say of their position."""
         if isinstance(repair, Verified):
             return any(isinstance(r, Verified) and r.order_id == repair.order_id for r in repairs)
-        deals = [d for r in repairs if isinstance(r, Record) for d in r.deals if d.opens]
+        deals = [d for r in repairs if isinstance(r, Record) for d in r.deals]
         return isinstance(repair, Changed) and repair.seen.id in {d.position_id for d in deals}
 
     def _check(self, order: OurOrder, repair: Conclude, reading: Snapshot) -> None:

@@ -128,7 +128,7 @@ class _Reading:
         for deal in self.fresh:
             order = self._entry(deal)
             if deal.opens and order is not None:
-                self.orders[order.id] = _filled(order, deal.lots)
+                self.orders[order.id] = _filled(order, self._opened_lots(order))
 
     def _bind(self) -> None:
         shown = sorted(self.positions.values(), key=lambda p: (p.opened_at, p.id))
@@ -308,6 +308,11 @@ class _Reading:
         order = self.orders[self.by_client[seen.client_id]]
         return order if order.is_entry else None
 
+    def _opened_lots(self, order: OurOrder) -> Decimal:
+        """Lots of all its opening deals in the reading, new or not."""
+        deals = {d.deal_id: d for d in self.theirs.deals if d.opens}.values()
+        return sum((d.lots for d in deals if d.client_id == order.client_id), Decimal(0))
+
     def _is_shown(self, order: OurOrder) -> bool:
         """Whether a deal, a position or a pending order carries its client id."""
         return any(order.client_id in ids for ids in (self.opened, self.carried, self.resting))
@@ -333,8 +338,8 @@ def _fresh(theirs: Snapshot, recorded: frozenset[str]) -> tuple[Fill, ...]:
 
 
 def _filled(order: OurOrder, lots: Decimal) -> OurOrder:
-    """The order after `lots` more of it are known to be executed."""
-    filled = min(order.lots, order.filled_lots + lots)
+    """The order once `lots` of it in all are known to be executed."""
+    filled = min(order.lots, max(order.filled_lots, lots))
     status = _S.FILLED if filled == order.lots else _S.PARTIAL
     if order.status in SOFT_FINAL:
         status = _S.LATE_FILLED
