@@ -93,6 +93,7 @@ except (TypeError, EngineError) as e:
         expected=f"name=seconds of {', '.join(f.name for f in fields(Timing))}",
         found=str(e),
     ) from None
+DISK_RESERVE_MB = env.whole("DISK_RESERVE_MB", default=1024)
 CRASH_POINTS = env.text("CRASH_POINTS")
 
 INSTALLED_APPS = [

@@ -85,6 +85,14 @@ def test_what_is_too_old_is_not_sent(desk: Desk) -> None:
     assert code(desk, good_until=expired()) == "SIGNAL_TOO_OLD"
 
 
+def test_a_disk_that_is_nearly_full_takes_no_entry_but_exits(
+    desk: Desk, settings: LazySettings
+) -> None:
+    settings.DISK_RESERVE_MB = 10**9
+    assert code(desk) == "DISK_FULL"
+    assert code(desk, purpose="CLOSE", position_id="7") == ""
+
+
 def test_without_a_fresh_quote_nothing_is_sent(desk: Desk) -> None:
     from django.core.cache import cache
 

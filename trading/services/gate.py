@@ -7,7 +7,9 @@ pass one after the other and the second counts what the first has reserved.
 from __future__ import annotations
 
 from collections.abc import Callable
+from shutil import disk_usage
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.timezone import now
@@ -112,6 +114,7 @@ def _refusal(
     if order.purpose == Purpose.ENTRY:
         checks += [
             lambda: _lease_refusal(lease, moment),
+            _disk_refusal,
             lambda: _entry_refusal(order),
             lambda: _symbol_refusal(order),
             lambda: _limit_refusal(order, quote),
@@ -155,6 +158,14 @@ def _lease_refusal(lease: Lease | None, moment: Moment) -> Refusal | None:
     if lease is None:
         return "NO_GATEWAY", "Expected a gateway that runs the account, was none"
     return lease_standing(lease, moment)
+
+
+def _disk_refusal() -> Refusal | None:
+    """Entries stop while there is still room to write down what exits do."""
+    free = disk_usage(settings.VAR_DIR).free >> 20
+    if free >= settings.DISK_RESERVE_MB:
+        return None
+    return "DISK_FULL", f"Expected {settings.DISK_RESERVE_MB} MiB free, was {free}"
 
 
 def _doubt_refusal(order: Order) -> Refusal | None:
