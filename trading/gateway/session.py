@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 from threading import Event
@@ -55,7 +55,8 @@ class Session:
         finally:
             self.stream.stop()
             for seat in self._seats.values():
-                seat.drop()
+                with suppress(DatabaseError):  # its file lock is free all the same
+                    seat.drop()
 
     def load(self) -> None:
         """Symbols, accounts, deployments, and the bars missed since the last time."""

@@ -19,7 +19,7 @@ from trading.crashpoints import crash_point
 from trading.engine.orders import OPEN, RESERVING, OrderStatus
 from trading.engine.reconcile import diff
 from trading.engine.repairs import OurOrder, OurPosition, Ours, Rules
-from trading.engine.types import Snapshot
+from trading.engine.types import OrderKind, Snapshot
 from trading.models import Account, Deployment, Fill, Order, Position, Purpose
 from trading.services.clock import Moment, clock_read, seconds_since
 from trading.services.leases import Grip
@@ -64,7 +64,8 @@ def account_reconcile(*, account: Account, broker: Broker, grip: Grip) -> bool:
 def has_doubts(account: Account) -> bool:
     """Whether an order or a position of the account waits for evidence."""
     orders = Order.objects.filter(account=account)
-    on_their_way = orders.filter(status__in=sorted(RESERVING)).exclude(status=OrderStatus.ACCEPTED)
+    resting = Q(status=OrderStatus.ACCEPTED) & ~Q(kind=OrderKind.MARKET)
+    on_their_way = orders.filter(status__in=sorted(RESERVING)).exclude(resting)
     missing = Position.objects.filter(
         account=account, closed_at__isnull=True, missing_since__isnull=False
     )
