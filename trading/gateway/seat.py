@@ -20,6 +20,7 @@ from trading.services.accounts import (
     account_observe,
     account_wait,
 )
+from trading.services.breakglass import card_write
 from trading.services.fills import fills_record
 from trading.services.invariants import Watch, invariants_enforce
 from trading.services.kills import kills_apply
@@ -71,6 +72,7 @@ class Seat:
             return False
         crash_point("lease-acquired")
         self.is_ready, self._reconciled_at, self._renewed_at = False, -inf, monotonic()
+        card_write(account=self.account)
         log.info("account taken", account=str(self.account), epoch=self.grip.epoch)
         return True
 

@@ -14,6 +14,7 @@ from trading.gateway.sweeper import Sweeper
 from trading.models import Account
 from trading.services.accounts import account_halt
 from trading.services.bootstrap import metaapi_create
+from trading.services.journal import journal_ingest
 from trading.services.leases import Grip, LeaseRefused, lease_acquire, lease_release, lease_renew
 from trading.services.markets import Feed, feeds, market_clock_save
 
@@ -91,6 +92,7 @@ class Supervisor:
         if monotonic() - self._looked >= LOOK_SECONDS:
             self._looked = monotonic()
             close_old_connections()
+            self._ingest()
             self._start()
         for source, live in list(self._live.items()):
             if live.failed_at is not None and monotonic() - live.failed_at >= RESTART_SECONDS:
@@ -102,6 +104,16 @@ class Supervisor:
                     log.warning("market lost to another gateway", source=source)
                     self._end(source)
         self._sweeper.step()
+
+    def _ingest(self) -> None:
+        """Know what was done without the database before any session starts, and ever after."""
+        try:
+            count = journal_ingest()
+        except OSError:
+            log.exception("break-glass journal not read")
+            return
+        if count:
+            log.warning("break-glass journal taken in", lines=count)
 
     def _start(self) -> None:
         """Sessions of the sources that have none here, where nobody else runs their market."""
