@@ -7,7 +7,7 @@ from threading import Thread
 from time import monotonic, sleep
 
 import structlog
-from django.db import close_old_connections, connections
+from django.db import DatabaseError, close_old_connections, connections
 
 from trading.gateway.session import Session
 from trading.gateway.sweeper import Sweeper
@@ -21,7 +21,7 @@ from trading.services.markets import Feed, feeds, market_clock_save
 STEP_SECONDS = 0.25
 CLOCK_SECONDS = 2.0
 LOOK_SECONDS = 1.0
-RESTART_SECONDS = 5.0
+RESTART_SECONDS = 1.0
 """Pause before a session that failed is started again."""
 log = structlog.get_logger(__name__)
 
@@ -82,11 +82,19 @@ class Supervisor:
         halt_unsupported()
         try:
             while not self.stopping:
-                self._step()
+                self._try_step()
                 sleep(STEP_SECONDS)
         finally:
-            for live in self._live.values():
-                live.stop()
+            for source in list(self._live):
+                self._end(source)
+
+    def _try_step(self) -> None:
+        """A database that is away is waited for: nothing is traded meanwhile."""
+        try:
+            self._step()
+        except DatabaseError as e:
+            log.error("database unavailable", error=str(e).strip())
+            connections.close_all()
 
     def _step(self) -> None:
         if monotonic() - self._looked >= LOOK_SECONDS:
@@ -129,7 +137,10 @@ class Supervisor:
                 self._live[feed.source] = Live(feed, grip)
 
     def _end(self, source: str) -> None:
-        self._live.pop(source).stop()
+        try:
+            self._live.pop(source).stop()
+        except DatabaseError as e:
+            log.error("session not stopped in order", source=source, error=str(e).strip())
 
 
 def halt_unsupported() -> None:
