@@ -114,6 +114,8 @@ class Ledger:
             is_marked = deal.magic in self.magics and not deal.by_hand
             origin = "STRATEGY" if order else "ORPHAN" if is_marked else "MANUAL"
             self._row(_opened_by(deal), origin)
+        if order is not None:
+            self.origins[deal.position_id] = "STRATEGY"  # may have been found without its order
         self._trade(deal.position_id, Decimal(0))
 
     def _trade(self, broker_id: str, closed: Decimal) -> None:

@@ -127,6 +127,37 @@ def test_a_position_of_another_order_is_not_bound_again() -> None:
     assert [type(r) for r in said(us, theirs(position()))] == []
 
 
+def test_a_recorded_deal_leaves_nothing_to_bind() -> None:
+    us = replace(ours(entry(S.NOT_EXECUTED), deals="1"), known=frozenset({"P"}))
+    assert said(us, theirs(deal(), position())) == []
+    # not even for another order that its position, without its client id, looks like
+    us = replace(us, orders=(*us.orders, entry(id=2, client_id="b")))
+    assert said(us, theirs(deal(), position(""))) == [Absent(2)]
+
+
+def test_a_position_that_names_its_order_is_never_probably_anothers() -> None:
+    owner = entry(S.FILLED, id=2, client_id="b", position_id="older")
+    assert said(ours(entry(), owner, row()), theirs(position("b"))) == [Absent(1)]
+    under_way = entry(S.SENDING, sent_for=1.0)
+    us = ours(under_way, owner)
+    assert said(us, theirs(position("b"))) == [Found(position("b"), "STRATEGY")]
+
+
+def test_a_deal_outweighs_a_position_that_only_looked_like_it() -> None:
+    wrong = entry(S.FILLED, position_id="P", filled_lots=D("0.10"))
+    other, proof = entry(id=2, client_id="b"), deal(position_id="Q")
+    shown = theirs(position(""), position(id="Q"), proof)
+    bound = Bind(2, position(""), True)
+    assert said(ours(wrong, other, row()), shown) == [Record((proof,)), bound]
+
+
+def test_a_deal_that_comes_after_its_position_is_not_counted_twice() -> None:
+    some = deal(lots=D("0.04"))
+    bound = entry(S.PARTIAL, position_id="P", filled_lots=D("0.04"))
+    repairs = said(ours(bound, row(lots=D("0.04"))), theirs(position(lots=D("0.04")), some))
+    assert [type(r) for r in repairs] == [Record, Conclude]
+
+
 def test_a_close_does_not_own_its_position() -> None:
     us = ours(close(id=2, sent_for=1.0), entry())
     assert said(us, theirs(position())) == [Bind(1, position(), False)]

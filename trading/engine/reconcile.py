@@ -124,11 +124,13 @@ class _Reading:
     def _record(self) -> None:
         if self.fresh:
             self.found.append(Record(self.fresh))
-        self.bound |= {d.position_id for d in self.theirs.deals if d.opens and self._entry(d)}
         for deal in self.fresh:
             order = self._entry(deal)
             if deal.opens and order is not None:
+                # a deal outweighs a position that only looked like the order's
+                self.bound.discard(order.position_id)
                 self.orders[order.id] = _filled(order, self._opened_lots(order))
+        self.bound |= {d.position_id for d in self.theirs.deals if d.opens and self._entry(d)}
 
     def _bind(self) -> None:
         shown = sorted(self.positions.values(), key=lambda p: (p.opened_at, p.id))
