@@ -39,6 +39,7 @@ GROUPS: Final = {
     },
     "System": {
         "trading.Connection": "key",
+        "trading.Lease": "lock_clock",
         "auth.User": "person",
         "auth.Group": "group",
         "trading.PaperBook": "menu_book",

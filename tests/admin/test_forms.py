@@ -62,7 +62,14 @@ def deployment_data(account: Account, **fields: object) -> dict[str, object]:
 
 def account_data(**fields: object) -> dict[str, object]:
     at_the_broker = {"kind": "paper", "source": "simulated", "currency": "USD", "leverage": 30}
-    return {"name": "Mine", "is_demo": "on", "balance": "5000", **at_the_broker, **fields}
+    policies = {
+        "manual_policy": "COUNT",
+        "adopt_risk_percent": "1",
+        "unprotected_policy": "REPAIR",
+        "position_mode": "HEDGING",
+    }
+    given = {"name": "Mine", "is_demo": "on", "balance": "5000", **at_the_broker, **policies}
+    return {**given, **fields}
 
 
 def test_token_goes_in_encrypted_and_never_comes_out(page: Client) -> None:

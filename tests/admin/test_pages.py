@@ -54,7 +54,7 @@ ENGINES_OWN: Final[dict[type[Model], Callable[[], Model]]] = {
     models.HistoryImport: factories.make_history_import,
     models.StrategyRun: factories.make_run,
     models.Order: factories.make_order,
-    models.Position: factories.make_position,
+    models.Lease: lambda: factories.make_lease(account=factories.make_account()),
     models.Fill: factories.make_fill,
     models.Event: factories.make_event,
     Success: lambda: make_task(True),
@@ -70,10 +70,15 @@ LATCHED: Final[dict[type[Model], Callable[[], Model]]] = {
     models.KillSwitch: factories.make_kill_switch
 }
 """Made by pulling, changed by re-arming, deleted by nobody."""
-ALL: Final = {**EDITABLE, **ENGINES_OWN, **HALF, **LATCHED}
+STEERED: Final[dict[type[Model], Callable[[], Model]]] = {models.Position: factories.make_position}
+"""The engine's, but actions ask for changes."""
+ALL: Final = {**EDITABLE, **ENGINES_OWN, **HALF, **LATCHED, **STEERED}
 pytestmark = pytest.mark.django_db
 every_page = pytest.mark.parametrize("model", ALL, ids=lambda model: model.__name__)
 engines_page = pytest.mark.parametrize("model", ENGINES_OWN, ids=lambda model: model.__name__)
+written_page = pytest.mark.parametrize(
+    "model", [*ENGINES_OWN, *STEERED], ids=lambda model: model.__name__
+)
 
 
 def address(model: type[Model], page: str, *args: object) -> str:
@@ -151,7 +156,7 @@ def test_form_opens_for_the_owner_and_not_for_a_viewer(
     assert status(in_as("viewer"), model, "add") == 403
 
 
-@engines_page
+@written_page
 def test_nobody_writes_what_the_engine_owns(
     in_as: Callable[[str], Client], model: type[Model]
 ) -> None:
@@ -175,7 +180,7 @@ def test_no_action_can_be_taken_on_what_the_engine_owns(
     assert response.context["action_form"] is None
 
 
-@pytest.mark.parametrize("model", [*ENGINES_OWN, *EDITABLE], ids=lambda model: model.__name__)
+@every_page
 def test_filters_and_search_answer(in_as: Callable[[str], Client], model: type[Model]) -> None:
     ALL[model]()
     client = in_as("owner")

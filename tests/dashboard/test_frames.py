@@ -53,8 +53,14 @@ def deployment(pk: int, outcome: str = "") -> DeploymentPayload:
     }
 
 
-def events_frame(*deployments: DeploymentPayload) -> EventsFrame:
-    return {"type": "events", "events": [], "fills": [], "deployments": list(deployments)}
+def events_frame(*deployments: DeploymentPayload, state: str = "ACTIVE") -> EventsFrame:
+    return {
+        "type": "events",
+        "events": [],
+        "accounts": [cast(AccountPayload, {"id": 1, "state": state})],
+        "fills": [],
+        "deployments": list(deployments),
+    }
 
 
 def test_first_frame_waits_as_it_is() -> None:
@@ -87,12 +93,19 @@ def test_waiting_frame_keeps_two_candles_of_each_chart_at_most() -> None:
 
 
 def test_rows_a_browser_holds_are_left_out() -> None:
-    seen = rows_seen([], [deployment(1, "HOLD"), deployment(2, "HOLD")])
+    seen = rows_seen(events_frame(deployment(1, "HOLD"), deployment(2, "HOLD")))
     news = without_seen(events_frame(deployment(1, "HOLD"), deployment(2, "ENTRY")), seen)
     assert news["deployments"] == [deployment(2, "ENTRY")]
 
 
 def test_frame_of_known_rows_is_no_news() -> None:
-    seen = rows_seen([], [deployment(1)])
+    seen = rows_seen(events_frame(deployment(1)))
     assert has_news(events_frame(deployment(1)))
     assert not has_news(without_seen(events_frame(deployment(1)), seen))
+
+
+def test_account_whose_condition_changed_is_news() -> None:
+    seen = rows_seen(events_frame())
+    news = without_seen(events_frame(state="DEGRADED"), seen)
+    assert [account["state"] for account in news["accounts"]] == ["DEGRADED"]
+    assert has_news(news)

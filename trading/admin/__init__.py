@@ -1,5 +1,27 @@
 """The admin, one module per concept; importing it registers every page."""
 
-from trading.admin import accounts, events, markets, orders, queue, risk, strategies, users
+from trading.admin import (
+    accounts,
+    events,
+    leases,
+    markets,
+    orders,
+    positions,
+    queue,
+    risk,
+    strategies,
+    users,
+)
 
-__all__ = ["accounts", "events", "markets", "orders", "queue", "risk", "strategies", "users"]
+__all__ = [
+    "accounts",
+    "events",
+    "leases",
+    "markets",
+    "orders",
+    "positions",
+    "queue",
+    "risk",
+    "strategies",
+    "users",
+]

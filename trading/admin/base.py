@@ -1,6 +1,6 @@
 """What the admin pages share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -11,7 +11,9 @@ from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from unfold.decorators import display
+from unfold.utils import display_for_label
 
 if TYPE_CHECKING:  # unfold ships no types; its class is the framework's with another look
     from django.contrib.admin import ModelAdmin as UnfoldModelAdmin
@@ -25,6 +27,7 @@ __all__ = [
     "ModelAdmin",
     "ReadOnlyAdmin",
     "TabularInline",
+    "badge",
     "display",
     "plain",
     "price",
@@ -55,6 +58,12 @@ def price(name: str) -> Callable[[Any], str]:
         return NOTHING if value is None else f"{value:.{row.symbol.digits}f}"
 
     return column
+
+
+def badge(value: tuple[str, str], labels: Mapping[str, str]) -> SafeString:
+    """A coloured label on the page of a row; `value` is its key in `labels` and its text."""
+    label: SafeString = display_for_label(value, NOTHING, labels)
+    return label
 
 
 class CappedPaginator(Paginator[Any]):

@@ -1,10 +1,10 @@
-"""Orders, fills and positions: the engine's, to look at only."""
+"""Orders and fills: the engine's, to look at only."""
 
 from django.contrib import admin
 from django.http import HttpRequest
 
-from trading.admin.base import JournalAdmin, TabularInline, display, plain, price
-from trading.models import Fill, Order, OrderTransition, Position
+from trading.admin.base import NOTHING, JournalAdmin, TabularInline, display, plain, price
+from trading.models import Fill, Order, OrderTransition, Purpose
 
 SIDE_LABELS = {1: "success", -1: "danger"}
 STATUS_LABELS = {
@@ -27,12 +27,19 @@ STATUS_LABELS = {
 }
 
 
+VERIFY_STAGES = {
+    2: "Not yet: two readings must show nothing of it; its key takes no entry until then",
+    1: "Half: one reading showed nothing of it, one more is due; its key takes no entry until then",
+    0: "Yes: nothing of it is at the broker",
+}
+
+
 class TransitionInline(TabularInline[OrderTransition, Order]):
     """Every move of the order, oldest first."""
 
     model = OrderTransition
-    fields = ("at", "source", "target", "cause", "evidence", "actor")
-    readonly_fields = ("at", "source", "target", "cause", "evidence", "actor")
+    fields = ("at", "source", "target", "cause", "evidence", "actor", "epoch", "build")
+    readonly_fields = fields
     extra = 0
     can_delete = False
 
@@ -47,6 +54,7 @@ class OrderAdmin(JournalAdmin[Order]):
         "created_at",
         "symbol",
         "purpose",
+        "origin",
         "side_label",
         plain("lots"),
         price("filled_price"),
@@ -54,7 +62,7 @@ class OrderAdmin(JournalAdmin[Order]):
         "code",
         "account",
     ]
-    list_filter = ["status", "purpose", "account", "symbol", "created_at"]
+    list_filter = ["status", "purpose", "origin", "account", "symbol", "created_at"]
     list_select_related = ["account", "symbol"]
     search_fields = ["client_id__exact", "decision_key__exact", "broker_order_id__exact"]
     search_help_text = "A client id, decision key or order id of the broker, whole"
@@ -64,9 +72,12 @@ class OrderAdmin(JournalAdmin[Order]):
             {
                 "fields": [
                     ("account", "deployment"),
-                    ("purpose", "kind"),
-                    ("symbol", "side", "lots"),
-                    ("price", "stop", "take"),
+                    ("purpose", "origin"),
+                    ("symbol", "side"),
+                    ("lots", "remaining_lots"),
+                    ("kind", "price"),
+                    ("stop", "take"),
+                    "risk_money",
                 ]
             },
         ),
@@ -76,6 +87,7 @@ class OrderAdmin(JournalAdmin[Order]):
                 "fields": [
                     ("status", "code"),
                     "message",
+                    "verification",
                     ("filled_lots", "filled_price"),
                     ("broker_order_id", "position_id"),
                 ]
@@ -87,12 +99,20 @@ class OrderAdmin(JournalAdmin[Order]):
                 "fields": [
                     "run",
                     ("client_id", "decision_key"),
-                    ("created_at", "sent_at"),
+                    ("created_at", "good_until"),
+                    ("sent_at", "epoch"),
                     ("finished_at", "expires_at"),
                 ]
             },
         ),
     ]
+
+    @display(description="verified")
+    def verification(self, order: Order) -> str:
+        """How far a rejection is believed."""
+        if order.status != Order.Status.REJECTED or order.purpose != Purpose.ENTRY:
+            return NOTHING
+        return VERIFY_STAGES.get(order.verify_stage, NOTHING)
 
     @display(description="side", label=SIDE_LABELS)
     def side_label(self, order: Order) -> tuple[int, str]:
@@ -101,36 +121,6 @@ class OrderAdmin(JournalAdmin[Order]):
     @display(description="status", label=STATUS_LABELS)
     def status_label(self, order: Order) -> tuple[str, str]:
         return order.status, order.get_status_display()
-
-
-@admin.register(Position)
-class PositionAdmin(JournalAdmin[Position]):
-    list_display = [
-        "opened_at",
-        "symbol",
-        "side_label",
-        plain("lots"),
-        price("entry_price"),
-        price("exit_price"),
-        "profit",
-        "exit_reason",
-        "closed_at",
-        "account",
-    ]
-    list_filter = [
-        ("closed_at", admin.EmptyFieldListFilter),
-        "side",
-        "exit_reason",
-        "account",
-        "symbol",
-    ]
-    list_select_related = ["account", "symbol"]
-    search_fields = ["broker_id__exact"]
-    search_help_text = "A position id of the broker, whole"
-
-    @display(description="side", label=SIDE_LABELS)
-    def side_label(self, position: Position) -> tuple[int, str]:
-        return position.side, position.get_side_display()
 
 
 @admin.register(Fill)

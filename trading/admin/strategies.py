@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -18,6 +18,7 @@ from trading.admin.base import JournalAdmin, ModelAdmin, display
 from trading.engine.strategies import REGISTRY, build, params_from
 from trading.engine.types import EngineError
 from trading.models import Account, Deployment, Strategy, StrategyRun, Symbol
+from trading.selectors.netting import netting_rival
 from trading.services.strategies import deployment_pause, deployment_resume
 
 RUN_LABELS = {
@@ -90,16 +91,21 @@ class DeploymentForm(forms.ModelForm[Deployment]):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
-        self._check_symbol(data.get("account"), data.get("symbol"))
+        account, symbol = data.get("account"), data.get("symbol")
+        if account is not None and symbol is not None:
+            self._check_symbol(account, symbol)
         self._check_strategy(data.get("strategy"))
         return data
 
-    def _check_symbol(self, account: Account | None, symbol: Symbol | None) -> None:
-        if account is not None and symbol is not None and account.source != symbol.source:
+    def _check_symbol(self, account: Account, symbol: Symbol) -> None:
+        if account.source != symbol.source:
             message = (
                 f"Expected a symbol of {account.source!r}, where {account} trades, was {symbol}"
             )
             self.add_error("symbol", message)
+        rival = netting_rival(account=account, symbol=symbol)
+        if rival is not None:
+            self.add_error("symbol", shares_with(rival))
 
     def _check_strategy(self, strategy: Strategy | None) -> None:
         if strategy is None:
@@ -108,6 +114,14 @@ class DeploymentForm(forms.ModelForm[Deployment]):
             build(strategy.kind, strategy.params)
         except EngineError as e:
             self.add_error("strategy", f"Its parameters do not fit: {e}")
+
+
+def shares_with(rival: Deployment) -> str:
+    """Why a deployment may not run beside another one of a netting account."""
+    return (
+        f"Expected one running deployment on {rival.symbol.name}, for this account nets its "
+        f"positions, was also {rival}: pause that one first"
+    )
 
 
 @admin.register(Deployment)
@@ -163,7 +177,13 @@ class DeploymentAdmin(ModelAdmin[Deployment]):
     @admin.action(description="Resume from the next bar", permissions=["change"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Deployment]) -> None:
         assert isinstance(request.user, User)
-        resumed = sum(deployment_resume(deployment=d, actor=request.user) for d in queryset)
+        resumed = 0
+        for d in queryset.select_related("account", "strategy", "symbol"):
+            rival = netting_rival(account=d.account, symbol=d.symbol, besides=d)
+            if rival is not None:
+                self.message_user(request, f"{d}: {shares_with(rival)}", messages.ERROR)
+            else:
+                resumed += deployment_resume(deployment=d, actor=request.user)
         self.message_user(request, f"{resumed} resumed; asked again from the next closed bar on")
 
 

@@ -43,6 +43,8 @@ class PositionPayload(TypedDict):
 
 
 class AccountPayload(TypedDict):
+    """An account with its condition: `state` is the word, `state_reason` says why."""
+
     id: int
     name: str
     currency: str
@@ -104,10 +106,12 @@ class MarketFrame(TypedDict):
 
 
 class EventsFrame(TypedDict):
-    """Events in order, with the rows they changed."""
+    """Events in order, with the rows that changed. Accounts are among them because an account's
+    condition changes without an event when its gateway is gone."""
 
     type: Literal["events"]
     events: list[EventPayload]
+    accounts: list[AccountPayload]
     fills: list[FillPayload]
     deployments: list[DeploymentPayload]
 

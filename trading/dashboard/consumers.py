@@ -121,7 +121,7 @@ class DashboardConsumer(AsyncWebsocketConsumer):
     async def _send_snapshot(self, frame: SnapshotFrame) -> None:
         await self._send_frame(frame)
         self._last_id = frame["last_event_id"]
-        self._seen = rows_seen(frame["fills"], frame["deployments"])
+        self._seen = rows_seen(frame)
 
     async def _send_news(self) -> None:
         """Send everything after the last event sent, page by page."""
@@ -132,7 +132,7 @@ class DashboardConsumer(AsyncWebsocketConsumer):
             news = without_seen(frame, self._seen)
             if has_news(news):
                 await self._send_frame(news)
-            self._seen = rows_seen(frame["fills"], frame["deployments"])
+            self._seen = rows_seen(frame)
             if frame["events"]:
                 self._last_id = frame["events"][-1]["id"]
 

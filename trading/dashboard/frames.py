@@ -1,43 +1,46 @@
 """Arithmetic on frames: what a browser has not seen yet, and market frames made one."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from trading.broadcast import (
+    AccountPayload,
     CandlePayload,
     DeploymentPayload,
     EventsFrame,
     FillPayload,
     MarketFrame,
+    SnapshotFrame,
 )
 
-Seen = Mapping[tuple[str, int], FillPayload | DeploymentPayload]
+Row = TypeVar("Row", AccountPayload, FillPayload, DeploymentPayload)
+Seen = Mapping[tuple[str, int], AccountPayload | FillPayload | DeploymentPayload]
 """Rows a browser was sent already, by list and id."""
 
 
-def rows_seen(fills: Iterable[FillPayload], deployments: Iterable[DeploymentPayload]) -> Seen:
-    """These rows as the memory of what a browser knows."""
-    rows: dict[tuple[str, int], FillPayload | DeploymentPayload] = {}
-    rows.update({("fill", fill["id"]): fill for fill in fills})
-    rows.update({("deployment", deployment["id"]): deployment for deployment in deployments})
+def rows_seen(frame: SnapshotFrame | EventsFrame) -> Seen:
+    """The rows of a frame as the memory of what a browser knows."""
+    rows: dict[tuple[str, int], AccountPayload | FillPayload | DeploymentPayload] = {}
+    rows.update({("account", account["id"]): account for account in frame["accounts"]})
+    rows.update({("fill", fill["id"]): fill for fill in frame["fills"]})
+    rows.update({("deployment", row["id"]): row for row in frame["deployments"]})
     return rows
 
 
 def without_seen(frame: EventsFrame, seen: Seen) -> EventsFrame:
-    """The frame less the fills and deployments that the browser holds in the same form."""
+    """The frame less the rows that the browser holds in the same form."""
     return {
         "type": "events",
         "events": frame["events"],
-        "fills": [row for row in frame["fills"] if seen.get(("fill", row["id"])) != row],
-        "deployments": [
-            row for row in frame["deployments"] if seen.get(("deployment", row["id"])) != row
-        ],
+        "accounts": _unseen("account", frame["accounts"], seen),
+        "fills": _unseen("fill", frame["fills"], seen),
+        "deployments": _unseen("deployment", frame["deployments"], seen),
     }
 
 
 def has_news(frame: EventsFrame) -> bool:
     """Is there anything in it that is worth sending?"""
-    return bool(frame["events"] or frame["fills"] or frame["deployments"])
+    return any(frame[key] for key in ("events", "accounts", "fills", "deployments"))
 
 
 def market_merged(waiting: MarketFrame | None, newer: MarketFrame) -> MarketFrame:
@@ -57,6 +60,10 @@ def market_merged(waiting: MarketFrame | None, newer: MarketFrame) -> MarketFram
         "positions": newer["positions"],
         "deployments": newer["deployments"],
     }
+
+
+def _unseen(kind: str, rows: Iterable[Row], seen: Seen) -> list[Row]:
+    return [row for row in rows if seen.get((kind, row["id"])) != row]
 
 
 def _newest(rows: Iterable[Any], key: str) -> list[Any]:

@@ -242,6 +242,7 @@ class Position(models.Model):
     swap = models.DecimalField(max_digits=18, decimal_places=2, default=Decimal(0))
 
     class Meta:
+        permissions = [("close_position", "Can close a position at its broker")]
         constraints = [
             models.UniqueConstraint(fields=["account", "broker_id"], name="position_once"),
         ]

@@ -28,13 +28,12 @@ from trading.models import (
     EquityPoint,
     Event,
     Fill,
-    KillSwitch,
     Position,
     StrategyRun,
     Symbol,
 )
 from trading.selectors.bars import bars_tail
-from trading.selectors.kills import kills_pulled
+from trading.selectors.conditions import Condition, conditions_of
 
 FILLS: Final = 20
 """Latest fills in a snapshot."""
@@ -78,27 +77,23 @@ def snapshot() -> SnapshotFrame:
 
 
 def events_after(last_id: int, limit: int = 200) -> EventsFrame:
-    """The first `limit` events after `last_id` in id order, latest fills, all deployments."""
+    """The first `limit` events after `last_id` in id order; accounts, latest fills and deployments
+    as they are now."""
     events = Event.objects.filter(id__gt=last_id).order_by("id")[:limit]
     return {
         "type": "events",
         "events": [_event(event) for event in events],
+        "accounts": account_payloads(),
         "fills": fill_payloads(),
         "deployments": deployment_payloads(),
     }
 
 
 def account_payloads() -> list[AccountPayload]:
-    """All accounts by name; one that a kill switch covers is halted, whatever its row says."""
-    killed = {switch.account_id: switch for switch in kills_pulled() if _covers_accounts(switch)}
-    return [
-        _account(account, killed.get(None) or killed.get(account.pk))
-        for account in Account.objects.order_by("name")
-    ]
-
-
-def _covers_accounts(switch: KillSwitch) -> bool:
-    return switch.deployment_id is None and switch.symbol_id is None
+    """All accounts by name, with their condition, whatever the row says of their state."""
+    accounts = list(Account.objects.select_related("lease").order_by("name"))
+    conditions = conditions_of(accounts)
+    return [_account(account, conditions[account.pk]) for account in accounts]
 
 
 def position_payloads() -> list[PositionPayload]:
@@ -222,14 +217,14 @@ def _points_at(goals: list[tuple[int, datetime]]) -> Iterable[EquityPoint]:
     )
 
 
-def _account(account: Account, switch: KillSwitch | None) -> AccountPayload:
+def _account(account: Account, condition: Condition) -> AccountPayload:
     start = account.day_start_equity
     return {
         "id": account.pk,
         "name": account.name,
         "currency": account.currency,
-        "state": Account.State.HALTED.value if switch else account.state,
-        "state_reason": f"Kill switch: {switch.reason}" if switch else account.state_reason,
+        "state": condition.health.value,
+        "state_reason": condition.reason,
         "balance": f"{account.balance:.2f}",
         "equity": f"{account.equity:.2f}",
         "margin": f"{account.margin:.2f}",

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils.timezone import now
 
@@ -124,6 +125,26 @@ def position_miss(*, position: Position) -> bool:
     """Note the first reading that did not show it."""
     rows = Position.objects.filter(pk=position.pk, missing_since__isnull=True)
     return bool(rows.update(missing_since=now()))
+
+
+@transaction.atomic
+def position_hands(*, position: Position, off: bool, actor: AbstractBaseUser) -> bool:
+    """Leave the stop of an open position to a person, or look after it again; tells who wanted it.
+
+    False when it is closed, or was so already.
+    """
+    rows = Position.objects.filter(pk=position.pk, closed_at__isnull=True).exclude(hands_off=off)
+    changed = rows.update(hands_off=off)
+    if changed:
+        position.hands_off = off
+        what = "Its stop is a person's now" if off else "Its stop is looked after again"
+        position_tell(
+            position=position,
+            kind="position.hands_off" if off else "position.hands_on",
+            severity=Severity.WARNING if off else Severity.INFO,
+            message=f"{what}, by {actor.get_username()}: {position}",
+        )
+    return bool(changed)
 
 
 def deployment_of(account: Account, magic: int) -> Deployment | None:

@@ -22,7 +22,8 @@ from trading.brokers.base import (
 from trading.crashpoints import crash_point
 from trading.engine.orders import OrderStatus
 from trading.engine.types import OrderKind
-from trading.models import Deployment, Order, Purpose, Severity
+from trading.models import Account, Deployment, Order, Origin, Purpose, Severity
+from trading.services.brokers import broker_for
 from trading.services.fills import fills_record
 from trading.services.gate import gate_pass
 from trading.services.orders import order_tell
@@ -31,6 +32,8 @@ from trading.services.transitions import Cause, order_move
 REJECTS = 3
 REJECTS_WITHIN = timedelta(minutes=10)
 """So many rejected entries of a deployment pause it."""
+NUDGE_AFTER = timedelta(seconds=2)
+"""An order of a person that no worker has sent within this is sent by the gateway."""
 log = structlog.get_logger(__name__)
 
 
@@ -61,6 +64,36 @@ def order_send(*, order: Order, broker: Broker) -> Order:
         _accept(order, receipt)
     crash_point("c6-result-committed")
     return order
+
+
+def order_dispatch(*, order_id: int) -> None:
+    """Send an approved order with a broker of its account; harmless to call twice or too late.
+
+    Raises EngineError where there is no broker for the account: the order ends when it is too old.
+    """
+    related = ("account", "symbol", "deployment")
+    order = Order.objects.select_related(*related).get(pk=order_id)
+    if order.status == OrderStatus.APPROVED:
+        order_send(order=order, broker=broker_for(account=order.account))
+
+
+def orders_nudge(*, account: Account, broker: Broker) -> int:
+    """Send what a person asked for and no worker has sent; how many that were.
+
+    Call it at every reading: nothing that protects money waits for the queue alone.
+    """
+    since = now() - timedelta(hours=1)  # older ones are settled; bounds the look into the index
+    waiting = Order.objects.filter(
+        account=account,
+        created_at__gt=since,
+        created_at__lt=now() - NUDGE_AFTER,
+        status=OrderStatus.APPROVED,
+        origin=Origin.PERSON,
+    )
+    orders = list(waiting.select_related("account", "symbol", "deployment").order_by("id"))
+    for order in orders:
+        order_send(order=order, broker=broker)
+    return len(orders)
 
 
 def order_cancel(*, order: Order, broker: Broker) -> bool:

@@ -34,7 +34,13 @@ const OUTCOMES = {
   EXPIRED: "bad",
   FAILED: "bad",
 };
-const STATES = { ACTIVE: "good", RUNNING: "good", REDUCING: "warning", HALTED: "bad" };
+const STATES = {
+  ACTIVE: "good",
+  RUNNING: "good",
+  REDUCING: "info",
+  DEGRADED: "warning",
+  HALTED: "bad",
+};
 
 const adminLink = (pattern, id) => (pattern ? pattern.replace("/0/", `/${id}/`) : "");
 const sentence = (word) => word.charAt(0) + word.slice(1).toLowerCase();

@@ -46,6 +46,7 @@ export class State {
 
   applyEvents(frame) {
     this.addEvents(frame.events);
+    for (const account of frame.accounts) this.accounts.set(account.id, account);
     for (const fill of frame.fills) this.fills.set(fill.id, fill);
     trim(this.fills, FILLS_KEPT);
     for (const deployment of frame.deployments) {
