@@ -152,10 +152,16 @@ def test_a_deal_outweighs_a_position_that_only_looked_like_it() -> None:
 
 
 def test_a_deal_that_comes_after_its_position_is_not_counted_twice() -> None:
-    some = deal(lots=D("0.04"))
-    bound = entry(S.PARTIAL, position_id="P", filled_lots=D("0.04"))
-    repairs = said(ours(bound, row(lots=D("0.04"))), theirs(position(lots=D("0.04")), some))
+    some, others = deal(lots=D("0.05")), deal("2", "b", position_id="Q", lots=D("0.05"))
+    bound = entry(S.PARTIAL, position_id="P", filled_lots=D("0.05"))
+    us = ours(bound, row(lots=D("0.05")))
+    repairs = said(us, theirs(position(lots=D("0.05")), some, others))
     assert [type(r) for r in repairs] == [Record, Conclude]
+
+
+def test_the_rest_of_a_position_under_a_new_number_is_found() -> None:
+    us, rest = ours(entry(S.NOT_EXECUTED), deals="1"), position(id="Q", lots=D("0.04"))
+    assert said(us, theirs(deal(), rest)) == [Found(rest, "STRATEGY")]
 
 
 def test_a_close_does_not_own_its_position() -> None:
