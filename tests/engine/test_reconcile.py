@@ -309,7 +309,7 @@ def test_a_resting_order_ends_as_its_time_says(
     assert concluded(replace(order, absent_for=T.reread - 1)) == ""
 
 
-@pytest.mark.parametrize(("sent_for", "expected"), [(5.0, "DONE_PARTIAL"), (4.0, "")])
+@pytest.mark.parametrize(("sent_for", "expected"), [(20.0, "DONE_PARTIAL"), (19.0, "")])
 def test_a_partial_fill_is_done_when_nothing_rests(sent_for: float, expected: str) -> None:
     order = entry(S.PARTIAL, sent_for=sent_for, filled_lots=D("0.04"), position_id="P")
     assert concluded(order, position(lots=D("0.04"))) == expected

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from tests.desk import Desk, make_desk, opening
-from tests.factories import make_order
+from tests.factories import make_order, make_position
 from trading.engine.types import ExitReason, Fill
 from trading.models import Event, Position
 from trading.models import Fill as FillRow
@@ -132,3 +132,36 @@ def test_an_order_stopped_out_within_its_own_answer_opens_and_closes(desk: Desk)
     order.refresh_from_db()
     assert (order.status, order.filled_lots) == ("FILLED", Decimal("0.1"))
     assert Position.objects.get().exit_reason == "STOP"
+
+
+def test_an_orphan_becomes_the_strategys_once_its_deal_is_known(desk: Desk) -> None:
+    order = make_order(
+        account=desk.account, symbol=desk.symbol, deployment=desk.deployment, status="UNKNOWN"
+    )
+    make_position(account=desk.account, symbol=desk.symbol, broker_id="7", origin="ORPHAN")
+    fills_record(account=desk.account, fills=[opening(order.client_id)])
+    position = Position.objects.get()
+    assert (position.origin, position.deployment) == ("STRATEGY", desk.deployment)
+
+
+def test_an_answer_names_the_order_of_a_deal_that_was_recorded_without(desk: Desk) -> None:
+    order = make_order(
+        account=desk.account, symbol=desk.symbol, deployment=desk.deployment, status="SENDING"
+    )
+    fills_record(account=desk.account, fills=[opening("")])
+    fills_record(account=desk.account, fills=[opening(order.client_id)], answered=order)
+    order.refresh_from_db()
+    assert (order.status, order.position_id) == ("FILLED", "7")
+    assert FillRow.objects.get().order == order
+    assert Event.objects.latest("id").payload["order"] == order.pk
+
+
+def test_two_entries_in_one_netting_position_are_told_and_break_nothing(desk: Desk) -> None:
+    given = {"account": desk.account, "symbol": desk.symbol, "deployment": desk.deployment}
+    first = make_order(**given, status="FILLED", position_id="7")
+    second = make_order(**given, status="UNKNOWN")
+    fills_record(account=desk.account, fills=[opening(second.client_id)])
+    second.refresh_from_db()
+    assert (second.status, second.position_id) == ("FILLED", "")
+    assert Event.objects.filter(kind="order.shares_position", severity=50).exists()
+    assert first.position_id == "7"

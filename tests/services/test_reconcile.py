@@ -9,7 +9,7 @@ from django.conf import LazySettings
 from django.utils.timezone import now
 
 from tests.desk import NOON, Desk, ScriptedBroker, make_desk, opening
-from tests.factories import make_order, make_position
+from tests.factories import make_fill, make_order, make_position
 from trading.engine.types import (
     AccountState,
     ExitReason,
@@ -20,6 +20,7 @@ from trading.engine.types import (
     Snapshot,
 )
 from trading.models import Account, Event, Lease, Order, Position
+from trading.models import Fill as FillRow
 from trading.services.clock import clock_read
 from trading.services.leases import Grip, LeaseLost
 from trading.services.orders import client_id_new
@@ -272,3 +273,15 @@ def test_ticks_of_before_a_reboot_begin_anew(desk: Desk) -> None:
 
 def _with(*positions: PositionState) -> AccountState:
     return replace(STATE, positions=positions)
+
+
+def test_a_position_that_is_shown_long_after_its_close_was_only_reduced(desk: Desk) -> None:
+    closed = {"closed_at": NOON, "exit_reason": "SIGNAL", "lots": Decimal("0.2")}
+    position = make_position(account=desk.account, symbol=desk.symbol, broker_id="7", **closed)
+    fill = make_fill(position=position, opens=False)
+    reconcile(desk, seen())
+    assert Position.objects.get().closed_at is not None
+    FillRow.objects.filter(pk=fill.pk).update(recorded_at=now() - timedelta(minutes=2))
+    reconcile(desk, seen())
+    position.refresh_from_db()
+    assert (position.closed_at, position.lots) == (None, Decimal("0.1"))

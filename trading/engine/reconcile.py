@@ -203,7 +203,7 @@ class _Reading:
                 self._verify(order)
 
     def _judge_partial(self, order: OurOrder) -> None:
-        if order.client_id not in self.resting and _age(order) >= self.timing.verify_first:
+        if order.client_id not in self.resting and _age(order) >= self.timing.call_deadline:
             why = f"{order.filled_lots} of {order.lots} lots, nothing rests"
             self.found.append(Conclude(order.id, _S.DONE_PARTIAL, why))
 
@@ -245,7 +245,7 @@ class _Reading:
             self.found.append(Verified(order.id, order.verify_stage - 1))
 
     def _withdraw(self) -> None:
-        for order in self._in(*SOFT_FINAL, *FINAL):
+        for order in self._in(*SOFT_FINAL, *FINAL, _S.CANCEL_PENDING):
             if order.client_id in self.resting:
                 self.found.append(Withdraw(order.client_id, order.id))
 

@@ -24,7 +24,7 @@ from trading.models import (
 )
 from trading.services.events import Happening, event_append
 from trading.services.orders import order_tell
-from trading.services.positions import position_find
+from trading.services.positions import position_claim, position_find
 from trading.services.transitions import Cause, order_move
 
 
@@ -70,12 +70,29 @@ def _record(account: Account, fill: EngineFill, order: Order | None) -> Fill | N
         },
     )
     if not created:
+        if order is not None:
+            _answer_late(order, row, fill, position)
         return None
     _book(position, fill)
     if order is not None:
-        _fill_order(order, fill, position)
+        _answer(order, fill, position)
     _tell(account, position, row)
     return row
+
+
+def _answer(order: Order, fill: EngineFill, position: Position) -> None:
+    if order.purpose == Purpose.ENTRY:
+        position_claim(position=position, order=order)
+    _fill_order(order, fill, position)
+
+
+def _answer_late(order: Order, row: Fill, fill: EngineFill, position: Position) -> None:
+    """A deal that was recorded before anybody knew whose it was; the answer names its order."""
+    nameless = Fill.objects.filter(pk=row.pk, order__isnull=True)
+    if fill.opens == (order.purpose == Purpose.ENTRY) and nameless.update(order=order):
+        _answer(order, fill, position)
+        message = f"Recorded already as deal {fill.deal_id}: {order}"
+        order_tell(order=order, kind="order.resolved", severity=Severity.INFO, message=message)
 
 
 def _as_seen(fill: EngineFill) -> PositionState:
@@ -140,7 +157,7 @@ def _fill_order(order: Order, fill: EngineFill, position: Position) -> None:
     gone = order.purpose == Purpose.CLOSE and position.closed_at is not None
     evidence = {"deal": fill.deal_id, "position": fill.position_id, "lots": str(fill.lots)}
     columns = {
-        "position_id": fill.position_id,
+        "position_id": _position_id(order, fill),
         "filled_lots": min(filled, order.lots),
         "filled_price": _mean_price(order),
         "verify_stage": 0,
@@ -162,6 +179,20 @@ def _fill_order(order: Order, fill: EngineFill, position: Position) -> None:
         )
         return
     Order.objects.filter(pk=order.pk).update(**columns)  # one more part of what is over
+
+
+def _position_id(order: Order, fill: EngineFill) -> str:
+    """Empty where another entry has the position already: on a netting account two may meet."""
+    others = Order.objects.filter(
+        account=order.account_id, purpose=Purpose.ENTRY, position_id=fill.position_id
+    ).exclude(pk=order.pk)
+    if order.purpose == Purpose.CLOSE or not others.exists():
+        return fill.position_id
+    message = f"Executed into the position of another order, {fill.position_id}: {order}"
+    order_tell(
+        order=order, kind="order.shares_position", severity=Severity.CRITICAL, message=message
+    )
+    return ""
 
 
 def _mean_price(order: Order) -> Decimal:

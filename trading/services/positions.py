@@ -66,6 +66,15 @@ def position_find(*, account: Account, seen: PositionState) -> Position:
     return rows.get()
 
 
+def position_claim(*, position: Position, order: Order) -> None:
+    """It is the execution of this entry, whatever it was taken for before."""
+    if position.origin == PositionOrigin.STRATEGY and position.deployment_id == order.deployment_id:
+        return
+    position.origin, position.deployment = PositionOrigin.STRATEGY, order.deployment
+    position.wanted_stop = order.stop
+    position.save(update_fields=["origin", "deployment", "wanted_stop"])
+
+
 def position_vanish(*, position: Position, at: datetime) -> bool:
     """Close a row whose position the broker has no longer; its deal may still arrive and complete
     it. False when it is closed already.
@@ -84,11 +93,11 @@ def position_vanish(*, position: Position, at: datetime) -> bool:
 
 
 def position_return(*, position: Position) -> bool:
-    """The broker shows again what was missing; a row that was closed for that is open again."""
+    """The broker shows again what was missing; a row that was closed meanwhile is open again."""
     with transaction.atomic():
         if position.closed_at is None:
             return bool(Position.objects.filter(pk=position.pk).update(missing_since=None))
-        closed = Position.objects.filter(pk=position.pk, exit_reason="UNKNOWN")
+        closed = Position.objects.filter(pk=position.pk, closed_at__isnull=False)
         opened = closed.update(closed_at=None, exit_reason="", missing_since=None)
         if opened:
             position_tell(

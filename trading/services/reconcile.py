@@ -82,7 +82,8 @@ def ours_of(account: Account, reading: Reading) -> Ours:
     rows = Position.objects.filter(account=account)
     touched = {fill.position_id for fill in theirs.deals}
     open_rows = rows.filter(closed_at__isnull=True)
-    undone = rows.filter(broker_id__in=shown, closed_at__isnull=False, exit_reason="UNKNOWN")
+    closed = rows.filter(broker_id__in=shown, closed_at__isnull=False)
+    undone = [row for row in closed if _is_long_closed(row, reading)]
     known = rows.filter(Q(broker_id__in=[*shown, *touched]) | Q(closed_at__isnull=True))
     return Ours(
         orders=tuple(_our_order(order, reading) for order in _orders(account, theirs)),
@@ -152,6 +153,12 @@ def _our_position(row: Position, reading: Reading) -> OurPosition:
         take=row.take,
         missing_for=missing_for,
     )
+
+
+def _is_long_closed(row: Position, reading: Reading) -> bool:
+    """Whether a broker that still shows it means it: it may lag behind its own deals."""
+    believed = reading.at - timedelta(seconds=settings.TIMING.verify_last)
+    return not row.fills.filter(opens=False, recorded_at__gt=believed).exists()
 
 
 def _since(account: Account) -> datetime:

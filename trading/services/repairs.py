@@ -22,6 +22,7 @@ from trading.services.leases import Grip, lease_check
 from trading.services.orders import is_ours, order_tell
 from trading.services.positions import (
     position_change,
+    position_claim,
     position_find,
     position_miss,
     position_return,
@@ -91,7 +92,7 @@ def _bind(bench: Bench, repair: repairs.Bind) -> None:
     late = not order_move(order=order, to=target, cause=cause, **columns)
     if late and not order_move(order=order, to=OrderStatus.LATE_FILLED, cause=cause, **columns):
         return
-    _claim(position, order)
+    position_claim(position=position, order=order)
     if late:
         message = f"Executed although it was taken for dead: {order}"
         _tell(order, "order.late_filled", Severity.CRITICAL, message)
@@ -100,12 +101,6 @@ def _bind(bench: Bench, repair: repairs.Bind) -> None:
         _tell(order, "order.matched", Severity.CRITICAL, message)
     else:
         _tell(order, "order.resolved", Severity.WARNING, f"Found as position {seen.id}: {order}")
-
-
-def _claim(position: Position, order: Order) -> None:
-    Position.objects.filter(pk=position.pk).update(
-        origin=PositionOrigin.STRATEGY, deployment=order.deployment, wanted_stop=order.stop
-    )
 
 
 def _rest(bench: Bench, repair: repairs.Rest) -> None:
