@@ -21,6 +21,8 @@ from trading.models import (
     Candle,
     Event,
     Lease,
+    Order,
+    Origin,
     PaperBook,
     Position,
     StrategyRun,
@@ -28,7 +30,9 @@ from trading.models import (
 from trading.selectors.bars import bars_tail
 from trading.services.accounts import WAITING
 from trading.services.brokers import broker_for
+from trading.services.orders import close_request
 from trading.services.paper import paper_book_open
+from trading.services.transitions import Cause
 
 pytestmark = pytest.mark.django_db
 
@@ -169,6 +173,19 @@ def test_an_account_that_another_gateway_has_taken_is_dropped(desk: Desk, sessio
     session.on_quotes([desk.quote("1.10000", at(60)), desk.quote("1.10000", at(120))])
     assert Account.objects.get().equity == 1
     assert not StrategyRun.objects.exists()
+
+
+def test_a_close_by_a_person_that_no_worker_sent_is_sent_by_the_gateway(
+    desk: Desk, session: Session
+) -> None:
+    broker_for(account=desk.account).submit(BUY)
+    session.on_quotes([desk.quote("1.10000")])
+    session.observe()
+    position = Position.objects.get()
+    order = close_request(position=position, origin=Origin.PERSON, cause=Cause("person"))
+    Order.objects.update(created_at=order.created_at - timedelta(seconds=5))
+    session.observe()
+    assert Order.objects.get(pk=order.pk).status == "FILLED"
 
 
 def test_an_account_without_an_adapter_is_halted_and_says_why(desk: Desk) -> None:

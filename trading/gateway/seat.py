@@ -36,6 +36,7 @@ from trading.services.leases import (
 )
 from trading.services.protection import positions_protect
 from trading.services.reconcile import account_reconcile, has_doubts
+from trading.services.sending import orders_nudge
 
 INVARIANTS_SECONDS = 60.0
 log = structlog.get_logger(__name__)
@@ -107,6 +108,7 @@ class Seat:
             raise
         positions_protect(account=self.account, broker=self.broker, state=state)
         kills_apply(account=self.account, broker=self.broker, state=state)
+        orders_nudge(account=self.account, broker=self.broker)
         self._check(state)
 
     def _seen(self, grip: Grip, state: AccountState) -> None:
