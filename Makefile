@@ -9,11 +9,12 @@ SCRATCH := $(CURDIR)/.venv/scratch
 TEST_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/test
 TEST_REDIS_URL ?= redis://127.0.0.1:6379/0
 PYTEST := $(BIN)/python -m pytest -n 2 $(ARGS)
+KILLS ?= 250
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 BENCHES = $(notdir $(basename $(shell grep -l __main__ bench/*.py)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-production check fix bench lock
+.PHONY: help setup run test test-production drill check fix bench lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
@@ -31,6 +32,10 @@ test: .venv/.installed-dev ## every test on SQLite and the embedded Valkey (ARGS
 test-production: .venv/.installed-dev ## the same tests on PostgreSQL and Redis
 	@exec env DATABASE_URL=$(TEST_DATABASE_URL) REDIS_URL=$(TEST_REDIS_URL) \
 		EXPECT_DATABASE=postgresql $(PYTEST)
+
+drill: .venv/.installed-dev ## the crash drills: kills, outages, full disk (KILLS=250)
+	@exec env DATABASE_URL= REDIS_URL= TEST_DATABASE_URL=$(TEST_DATABASE_URL) KILLS=$(KILLS) \
+		$(BIN)/python -m pytest -m crash -s tests/crash $(ARGS)
 
 check: .venv/.installed-dev ## linter, formatter, types, imports, migrations, system checks
 	$(BIN)/ruff check .

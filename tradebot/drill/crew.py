@@ -14,6 +14,8 @@ from queue import SimpleQueue
 from threading import Thread
 from time import monotonic, sleep
 
+from tradebot.processes import tied
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 60.0
 
@@ -115,7 +117,7 @@ def venue_process(seed: int, speed: float) -> Iterator[str]:
     """The venue in a process of its own; its address."""
     options = (f"--seed={seed}", f"--speed={speed}", "--balance=1000000")
     process = subprocess.Popen(  # noqa: S603
-        [sys.executable, "-m", "trading.brokers.venue.server", *options],
+        tied([sys.executable, "-m", "trading.brokers.venue.server", *options]),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,

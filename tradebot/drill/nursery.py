@@ -3,8 +3,9 @@
 A gateway or a worker started anew takes seconds to import; forked from here it takes milliseconds,
 and a drill kills thousands. What runs in the child is the same management command.
 
-Protocol, JSON lines: `["gateway"]` on its standard input forks that command; it answers
-`{"pid": N}`, and tells `{"ended": N, "status": S}` of every child.
+Protocol, JSON lines: `["gateway"]` on its standard input forks that command, `["module:function",
+"argument"]` that function; it answers `{"pid": N}`, and tells `{"ended": N, "status": S}` of every
+child.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ WARM = (
     "tradebot.management.commands.qworker",
     "trading.management.commands.gateway",
     "trading.management.commands.kill",
+    "tradebot.drill.errands",
 )
 POLL_SECONDS = 0.02
 
@@ -73,12 +75,16 @@ def _become(command: list[str]) -> None:
     from django.core.management import execute_from_command_line
 
     os.setsid()
-    log = Path(os.environ["TRADEBOT_VAR"]) / f"{command[0]}.log"
+    module, colon, function = command[0].partition(":")
+    log = Path(os.environ["TRADEBOT_VAR"]) / f"{function or module}.log"
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.dup2(out, 1)
     os.dup2(out, 2)
+    if colon:
+        getattr(import_module(module), function)(*command[1:])
+        return
     sys.argv = ["manage.py", *command]
     execute_from_command_line(sys.argv)
 

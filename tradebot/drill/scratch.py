@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -14,7 +13,7 @@ import psycopg
 from django.core.management.utils import get_random_secret_key
 from psycopg import sql
 
-from tradebot.embedded import valkey_start, valkey_stop
+from tradebot.embedded import valkey_socket, valkey_start, valkey_stop
 
 TIMING: Mapping[str, float] = {
     "call_deadline": 1.0,
@@ -32,12 +31,13 @@ TIMING: Mapping[str, float] = {
 
 
 @contextmanager
-def scratch(database_url: str) -> Iterator[dict[str, str]]:
+def scratch(database_url: str, within: Path | None = None) -> Iterator[dict[str, str]]:
     """The environment of everything in the drill; `database_url` empty means SQLite.
 
-    The given database is not touched: a new one is made beside it on the same server.
+    The given database is not touched: a new one is made beside it on the same server. The
+    directory is made in `within`, by default among the temporary ones.
     """
-    with tempfile.TemporaryDirectory(prefix="tradebot-drill-") as name:
+    with tempfile.TemporaryDirectory(prefix="tradebot-drill-", dir=within) as name:
         folder = Path(name)
         with _database(database_url) as url:
             valkey = valkey_start(folder)
@@ -55,7 +55,7 @@ def _environment(folder: Path, url: str) -> dict[str, str]:
     return {
         **kept,
         "DATABASE_URL": url,
-        "REDIS_URL": f"unix://{_socket(folder)}",
+        "REDIS_URL": f"unix://{valkey_socket(folder)}",
         "REDIS_PREFIX": "drill",
         "TRADEBOT_VAR": str(folder),
         "ENV_FILE": os.devnull,
@@ -64,16 +64,11 @@ def _environment(folder: Path, url: str) -> dict[str, str]:
         "FIELD_KEYS": "ZHJpbGwtZHJpbGwtZHJpbGwtZHJpbGwtZHJpbGwtISE=",
         "BACKEND_API_URL": "http://127.0.0.1:8000",
         "EXECUTION_TIMING": timing,
+        "DISK_RESERVE_MB": "0",  # the drills ask what happens once the disk is full indeed
         "CRASH_POINTS": str(folder / "points"),
         "LOG_FORMAT": "console",
         "LOG_LEVEL": "INFO",
     }
-
-
-def _socket(folder: Path) -> Path:
-    from tradebot.embedded import valkey_socket
-
-    return valkey_socket(folder)
 
 
 @contextmanager
@@ -93,8 +88,3 @@ def _database(url: str) -> Iterator[str]:
 def _execute(url: str, statement: sql.Composed) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(statement)
-
-
-def as_options(values: Mapping[str, object]) -> str:
-    """Options for a process of the drill, as one argument."""
-    return json.dumps(values)

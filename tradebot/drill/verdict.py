@@ -36,8 +36,16 @@ class Verdict:
     @property
     def faults(self) -> dict[str, tuple[str, ...]]:
         """What is not empty and should be."""
-        found = {name: value for name, value in asdict(self).items() if name != "executions"}
-        return {name: value for name, value in found.items() if value}
+        return {name: value for name, value in self._lists.items() if value}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many of each; all must be zero."""
+        return {name: len(value) for name, value in self._lists.items()}
+
+    @property
+    def _lists(self) -> dict[str, tuple[str, ...]]:
+        return {name: value for name, value in asdict(self).items() if name != "executions"}
 
 
 def verdict_of(*, executions: Sequence[Deal], accounts: Mapping[str, Account]) -> Verdict:
@@ -109,10 +117,10 @@ def _missing_events() -> tuple[str, ...]:
     """Ends of orders that the log does not tell, and breaks in its chain."""
     told = Counter(Event.objects.values_list("payload__order", flat=True))
     ends = OrderTransition.objects.filter(target__in=sorted(FINAL | SOFT_FINAL))
+    silent = {order for order in ends.values_list("order", flat=True) if not told[order]}
     missing = [
-        f"end of order {order_id}"
-        for order_id in ends.values_list("order", flat=True).distinct()
-        if not told[order_id]
+        f"end of order {order.pk}: {order.purpose} {order.status} {order.code}"
+        for order in Order.objects.filter(pk__in=silent).order_by("pk")
     ]
     previous = GENESIS
     for event in Event.objects.order_by("id").iterator():

@@ -1,0 +1,1 @@
+"""Slow proofs of execution safety with real processes; `make drill` runs them."""

@@ -1,0 +1,66 @@
+"""The scenario of the kills: harm under a broker full of faults until there were enough."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from tradebot.drill.nemesis import Nemesis, breathe
+from tradebot.drill.stand import Stand
+from trading.brokers.venue.faults import DRILL, Faults
+from trading.models import Account, Deployment
+from trading.selectors.kills import kills_pulled
+from trading.services.kills import kill_rearm
+from trading.services.strategies import deployment_resume
+
+FLATTEN_EVERY = 25
+TURN_EVERY = 40
+"""Kills between two commands of each sort that shall die half way."""
+
+
+def kills(stand: Stand) -> dict[str, Any]:
+    """Kill and pause until the plan is fulfilled."""
+    rng = Random(stand.plan.seed)  # noqa: S311  a drill, repeatable
+    nemesis = Nemesis(stand.crew, Path(os.environ["CRASH_POINTS"]), rng)
+    stand.venue.set_faults(DRILL)
+    flattened = turned = 0
+    while nemesis.kills < stand.plan.kills:
+        breathe(rng, stand.plan.pace)
+        nemesis.step()
+        if not nemesis.awaits_flatten:
+            operate(rng)
+        if nemesis.kills >= FLATTEN_EVERY * (flattened + 1):
+            flattened += 1
+            nemesis.flatten_and_die(_invested(stand, rng))
+        if nemesis.kills >= TURN_EVERY * turned + FLATTEN_EVERY // 2:
+            turned += 1
+            nemesis.turn_and_die(rng.choice(list(Deployment.objects.all())))
+    nemesis.rest()
+    stand.venue.set_faults(Faults())
+    return {
+        "kills": nemesis.kills,
+        "pauses": nemesis.pauses,
+        "kills_by_point": dict(sorted(nemesis.by_point.items())),
+        "unreached": nemesis.unreached,
+    }
+
+
+def _invested(stand: Stand, rng: Random) -> Account:
+    """An account with something to flatten, if there is one."""
+    invested = Account.objects.filter(positions__closed_at=None, positions__isnull=False)
+    return rng.choice(list(invested.distinct()) or stand.accounts)
+
+
+def operate(rng: Random) -> None:
+    """What a person on duty does: let go of switches, resume what was paused after rejections."""
+    if rng.random() > 0.2:
+        return
+    person, _ = User.objects.get_or_create(username="drill", is_superuser=True, is_staff=True)
+    for switch in kills_pulled():
+        kill_rearm(switch=switch, actor=person, reason="the drill goes on")
+    for deployment in Deployment.objects.filter(state=Deployment.State.PAUSED):
+        deployment_resume(deployment=deployment, actor=person)

@@ -1,0 +1,38 @@
+"""What a drill shall do, as the command line says it and as the conductor gets it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Final
+
+SCENARIOS: Final = ("kills", "database", "cache", "disk", "switch")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One drill; the defaults are for two cores: 250 kills take some five minutes."""
+
+    scenario: str = "kills"
+    seed: int = 0
+    kills: int = 50
+    gateways: int = 3
+    workers: int = 2
+    accounts: int = 5
+    pace: float = 1.4
+    """Mean seconds between two harms."""
+    speed: float = 20.0
+    """Of the market's clock: at 60 a bar of a minute closes every second."""
+    rounds: int = 5
+    """Repetitions of what is done several times in one drill."""
+    cluster: str = ""
+    """Directory of the private PostgreSQL server, where the scenario stops one."""
+
+    def to_json(self) -> str:
+        """Every field by its name, as one argument of a process."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Plan:
+        """What `to_json` wrote; TypeError when it is not that."""
+        return cls(**json.loads(text))
