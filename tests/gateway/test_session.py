@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from django.conf import LazySettings
+from django.contrib.auth.models import User
 from django_q.models import OrmQ
 
 from tests.brokers.test_contract import BUY
@@ -28,7 +29,7 @@ from trading.models import (
     StrategyRun,
 )
 from trading.selectors.bars import bars_tail
-from trading.services.accounts import WAITING
+from trading.services.accounts import WAITING, account_halt, account_release
 from trading.services.brokers import broker_for
 from trading.services.orders import close_request
 from trading.services.paper import paper_book_open
@@ -157,6 +158,17 @@ def test_a_lost_position_is_noticed_although_other_accounts_are_well(
         session.observe()
     position.refresh_from_db()
     assert position.exit_reason == "UNKNOWN"
+
+
+def test_an_account_that_a_person_released_is_active_at_once(
+    desk: Desk, session: Session, owner: User
+) -> None:
+    session.observe()
+    account_halt(account=desk.account, reason="strange fills")
+    account_release(account=desk.account, actor=owner)
+    session.load()
+    session.observe()
+    assert Account.objects.get().state == "ACTIVE"
 
 
 def test_no_entry_before_the_first_reconciliation(desk: Desk, session: Session) -> None:

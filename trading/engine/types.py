@@ -56,6 +56,8 @@ class ExitReason(StrEnum):
     KILL = "KILL"
     MANUAL = "MANUAL"
     END = "END"
+    PROTECTION = "PROTECTION"
+    """It had no stop and could be given none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,6 +16,7 @@ from trading.crashpoints import crash_point
 from trading.engine.types import AccountState, Quote
 from trading.models import Account
 from trading.services.accounts import (
+    WAITS,
     account_connected,
     account_observe,
     account_wait,
@@ -106,6 +107,7 @@ class Seat:
         except Unavailable as e:
             self._disconnected(self.grip, e)
             raise
+        self._activate()
         positions_protect(account=self.account, broker=self.broker, state=state)
         kills_apply(account=self.account, broker=self.broker, state=state)
         orders_nudge(account=self.account, broker=self.broker)
@@ -132,7 +134,13 @@ class Seat:
         if not lease_ready(grip=grip):
             raise LeaseLost(f"{self.account}: epoch {grip.epoch} is over")
         self.is_ready = True
-        account_connected(account=self.account, reason="reconciled with its broker")
+        self.account.refresh_from_db(fields=["state", "state_reason"])
+
+    def _activate(self) -> None:
+        """End a halt that only waited for this, also one that a person has just released."""
+        if self.is_ready and self.account.state_reason.startswith(WAITS):
+            account_connected(account=self.account, reason="reconciled with its broker")
+            self.account.refresh_from_db(fields=["state", "state_reason"])
 
     def _is_due(self) -> bool:
         """Reconcile at the start, after a disconnection, soon in doubt, else now and then."""

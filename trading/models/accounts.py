@@ -30,7 +30,7 @@ class AccountState(models.TextChoices):
 class ManualPolicy(models.TextChoices):
     """What to do about positions that a person opened in a terminal."""
 
-    COUNT = "COUNT", "Count them in every limit, never touch them"
+    COUNT = "COUNT", "Count them in every limit; only FLATTEN closes them"
     ADOPT = "ADOPT", "Adopt: protect them with a stop, close them with the account"
     FREEZE = "FREEZE", "Count them, and no entries on their symbol while they are open"
 

@@ -65,9 +65,9 @@ class RiskLimit(models.Model):
 
 
 class KillMode(models.TextChoices):
-    HALT = "HALT", "Halt: no entries"
-    REDUCE = "REDUCE", "Reduce: only what makes exposure smaller"
-    FLATTEN = "FLATTEN", "Flatten: close everything, then no entries"
+    HALT = "HALT", "Halt: nothing that strategies want"
+    REDUCE = "REDUCE", "Reduce: no entries, exits go on"
+    FLATTEN = "FLATTEN", "Flatten: no entries, close everything"
 
 
 class KillSwitch(models.Model):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
+from typing import Final
 
 from django.db import transaction
 from django.db.models import QuerySet, Sum
@@ -27,6 +28,13 @@ from trading.services.orders import order_tell
 from trading.services.positions import position_claim, position_find
 from trading.services.transitions import Cause, order_move
 
+EXIT_REASONS: Final = {
+    Origin.KILL: ExitReason.KILL,
+    Origin.PERSON: ExitReason.MANUAL,
+    Origin.PROTECTION: ExitReason.PROTECTION,
+}
+"""Why a position was closed, where no strategy wanted it."""
+
 
 @transaction.atomic
 def fills_record(
@@ -48,8 +56,8 @@ def fills_record(
 def _record(account: Account, fill: EngineFill, order: Order | None) -> Fill | None:
     if order is not None and order.purpose == Purpose.ENTRY and not fill.opens:
         order = None  # the broker stopped the new position out within the same answer
-    if order is not None and order.origin == Origin.KILL:
-        fill = replace(fill, reason=ExitReason.KILL)
+    if order is not None and order.origin in EXIT_REASONS:
+        fill = replace(fill, reason=EXIT_REASONS[Origin(order.origin)])
     position = position_find(account=account, seen=_as_seen(fill))
     row, created = Fill.objects.get_or_create(
         account=account,
