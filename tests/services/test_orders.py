@@ -1,6 +1,7 @@
 """Orders are written first, sent once, and never lost whatever the broker answers."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -9,7 +10,7 @@ from tests.desk import NOON, Desk, ScriptedBroker, make_desk, opening
 from tests.factories import make_order, make_position, make_run
 from trading.brokers.base import BrokerError, NotSent, Receipt, Rejected, UnknownOutcome
 from trading.engine.orders import OrderStatus
-from trading.engine.types import OrderIntent, OrderKind
+from trading.engine.types import AccountState, OrderIntent, OrderKind, PositionState
 from trading.models import Account, Deployment, Event, Order, Origin, Position
 from trading.services.brokers import broker_for
 from trading.services.orders import (
@@ -195,3 +196,30 @@ def test_a_part_is_closed_by_its_lots_and_the_whole_by_the_position(desk: Desk) 
     whole = close_request(position=position, origin=Origin.PERSON, cause=cause)
     order_send(order=whole, broker=paper)
     assert paper.account().positions == ()
+
+
+@pytest.mark.parametrize(("left", "asked"), [("0.2", "0.1"), ("0.1", "")])
+def test_a_part_counts_from_what_is_open_now(desk: Desk, left: str, asked: str) -> None:
+    position = make_position(account=desk.account, symbol=desk.symbol, lots=Decimal("0.3"))
+    order = close_request(
+        position=position, origin=Origin.PERSON, cause=Cause("x"), remaining=Decimal("0.1")
+    )
+    broker = HoldingBroker(lots=Decimal(left), position_id=position.broker_id)
+    order_send(order=order, broker=broker)
+    assert broker.asked == ([f"{position.broker_id} {asked}"] if asked else [])
+    assert order.status == "FILLED"
+
+
+class HoldingBroker(ScriptedBroker):
+    """Shows one position and closes parts of it."""
+
+    def __init__(self, lots: Decimal, position_id: str) -> None:
+        super().__init__()
+        self.seen = PositionState(position_id, "EURUSD", 1, lots, Decimal("1.1"), NOON)
+
+    def account(self) -> AccountState:
+        return replace(super().account(), positions=(self.seen,))
+
+    def close(self, position_id: str, lots: Decimal | None = None) -> Receipt:
+        self.asked.append(f"{position_id} {lots}")
+        return Receipt("c", position_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from time import monotonic
 
 import structlog
@@ -132,11 +133,24 @@ def _check_deadline(began: float) -> None:
 
 
 def _ask(order: Order, broker: Broker) -> Receipt:
+    if order.is_partial_close:
+        return _ask_for_part(order, broker)
     if order.purpose == Purpose.CLOSE:
-        return broker.close(
-            order.position_id, order.lots.normalize() if order.is_partial_close else None
-        )
+        return broker.close(order.position_id)
     return broker.submit(_entry_request(order))
+
+
+def _ask_for_part(order: Order, broker: Broker) -> Receipt:
+    """Close down to what shall be left of what is open now: it may be less than was known."""
+    try:
+        positions = broker.account().positions
+    except BrokerError as e:
+        raise NotSent(f"The position could not be read: {e}", "POSITION_UNREAD") from e
+    seen = next((p for p in positions if p.id == order.position_id), None)
+    too_many = min(seen.lots - order.remaining_lots, order.lots) if seen else Decimal(0)
+    if too_many <= 0:
+        return Receipt("", order.position_id)
+    return broker.close(order.position_id, too_many.normalize())
 
 
 def _entry_request(order: Order) -> EntryRequest:
