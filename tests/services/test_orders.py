@@ -10,9 +10,16 @@ from tests.desk import NOON, Desk, ScriptedBroker, make_desk, opening
 from tests.factories import make_order, make_position, make_run
 from trading.brokers.base import BrokerError, NotSent, Receipt, Rejected, UnknownOutcome
 from trading.engine.orders import OrderStatus
-from trading.engine.types import AccountState, OrderIntent, OrderKind, PositionState
+from trading.engine.types import (
+    AccountState,
+    ExitReason,
+    OrderIntent,
+    OrderKind,
+    PositionState,
+)
 from trading.models import Account, Deployment, Event, Order, Origin, Position
 from trading.services.brokers import broker_for
+from trading.services.fills import fills_record
 from trading.services.orders import (
     client_id_new,
     close_create,
@@ -137,8 +144,20 @@ def test_the_client_id_fits_into_the_broker_comment(desk: Desk) -> None:
 def test_closing_what_is_gone_already_is_a_success(desk: Desk) -> None:
     position = make_position(account=desk.account, symbol=desk.symbol, broker_id="7")
     order = close_create(run=make_run(deployment=desk.deployment), position=position)
-    order_send(order=order, broker=ScriptedBroker(lambda: Receipt("c", "7")))
+    order_send(order=order, broker=ScriptedBroker(lambda: Receipt("", "7")))
     assert (order.status, order.code) == ("FILLED", "ALREADY_CLOSED")
+
+
+def test_a_close_that_was_answered_before_its_deal_gets_it_when_it_comes(desk: Desk) -> None:
+    position = make_position(account=desk.account, symbol=desk.symbol, broker_id="7")
+    order = close_request(position=position, origin=Origin.KILL, cause=Cause("x"))
+    order_send(order=order, broker=ScriptedBroker(lambda: Receipt("c", "7")))
+    assert (order.status, order.code) == ("FILLED", "")
+    deal = replace(opening(""), deal_id="7-out", opens=False, reason=ExitReason.SIGNAL)
+    fills_record(account=desk.account, fills=[deal])
+    order.refresh_from_db()
+    position.refresh_from_db()
+    assert (order.filled_lots, position.exit_reason) == (Decimal("0.1"), "KILL")
 
 
 def test_a_resting_order_is_accepted(desk: Desk) -> None:

@@ -63,7 +63,8 @@ class EntryRequest:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the broker answered: ids and the fills known so far (none for a resting order)."""
+    """What the broker answered: ids and the fills known so far (none for a resting order, or for
+    one whose deal cannot be read yet). A close of what was gone already has no `order_id`."""
 
     order_id: str
     position_id: str | None

@@ -93,7 +93,7 @@ class PaperBroker:
     def close(self, position_id: str, lots: Decimal | None = None) -> Receipt:
         """As the port says; a part of a position that is gone is POSITION_NOT_FOUND."""
         filled = self._change(lambda book: book.close(position_id, lots=lots))
-        return Receipt(f"close-{position_id}", position_id, tuple(filled))
+        return Receipt(f"close-{position_id}" if filled else "", position_id, tuple(filled))
 
     def modify(self, position_id: str, stop: Decimal | None, take: Decimal | None) -> None:
         """As the port says."""

@@ -119,10 +119,19 @@ def _as_seen(fill: EngineFill) -> PositionState:
 
 
 def _order_of(account: Account, fill: EngineFill) -> Order | None:
-    if not (fill.opens and fill.client_id):
+    """The entry of its client id, or the close whose answer came before its deal."""
+    orders = Order.objects.select_related("account", "symbol", "deployment").filter(account=account)
+    if fill.opens:
+        return orders.filter(client_id=fill.client_id).first() if fill.client_id else None
+    if fill.reason not in (None, ExitReason.SIGNAL):
         return None
-    orders = Order.objects.select_related("account", "symbol", "deployment")
-    return orders.filter(account=account, client_id=fill.client_id).first()
+    answered = orders.filter(
+        purpose=Purpose.CLOSE,
+        position_id=fill.position_id,
+        status=OrderStatus.FILLED,
+        filled_lots=0,
+    )
+    return answered.exclude(broker_order_id="").order_by("-id").first()
 
 
 def _book(position: Position, fill: EngineFill) -> None:

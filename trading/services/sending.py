@@ -176,9 +176,22 @@ def _accept(order: Order, receipt: Receipt) -> None:
         elif order.purpose == Purpose.ENTRY:
             _rest(order, receipt)
         else:
-            cause = Cause("broker", {"fills": 0})
-            columns = {"code": "ALREADY_CLOSED", "message": "Gone already", "finished_at": now()}
-            order_move(order=order, to=OrderStatus.FILLED, cause=cause, **columns)
+            _close_without_deal(order, receipt)
+
+
+def _close_without_deal(order: Order, receipt: Receipt) -> None:
+    """Gone already, or executed by the broker's word while its deal is still to come."""
+    gone = not receipt.order_id
+    columns = {
+        "code": "ALREADY_CLOSED" if gone else "",
+        "message": "Gone already" if gone else "Executed, its deal follows",
+        "broker_order_id": receipt.order_id,
+        "finished_at": now(),
+    }
+    cause = Cause("broker", {"fills": 0, "order_id": receipt.order_id})
+    if order_move(order=order, to=OrderStatus.FILLED, cause=cause, **columns):
+        message = f"{order}: {columns['message']}"
+        order_tell(order=order, kind="order.filled", severity=Severity.INFO, message=message)
 
 
 def _rest(order: Order, receipt: Receipt) -> None:

@@ -129,7 +129,9 @@ def _close(exchange: Exchange, message: Message) -> Reply:
             "",
             position_id,
             lambda book, choice: book.close(position_id, lots=lots),
-            lambda result, fills: Receipt(f"close-{position_id}", position_id, tuple(fills)),
+            lambda result, fills: Receipt(
+                f"close-{position_id}" if fills else "", position_id, tuple(fills)
+            ),
         )
     )
 
