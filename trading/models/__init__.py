@@ -6,9 +6,11 @@ from trading.models.leases import Installation, Lease, QuoteBoard
 from trading.models.markets import (
     BarChunk,
     Candle,
+    HistoryBackfill,
     HistoryImport,
     SimulatedMarket,
     Symbol,
+    SymbolSpecification,
     Timeframe,
 )
 from trading.models.orders import (
@@ -33,6 +35,7 @@ __all__ = [
     "EquityPoint",
     "Event",
     "Fill",
+    "HistoryBackfill",
     "HistoryImport",
     "Installation",
     "KillMode",
@@ -54,5 +57,6 @@ __all__ = [
     "Strategy",
     "StrategyRun",
     "Symbol",
+    "SymbolSpecification",
     "Timeframe",
 ]

@@ -43,6 +43,11 @@ class UnprotectedPolicy(models.TextChoices):
     ACCEPT = "ACCEPT", "Leave it and tell"
 
 
+class Platform(models.TextChoices):
+    MT4 = "mt4", "MetaTrader 4"
+    MT5 = "mt5", "MetaTrader 5"
+
+
 class PositionMode(models.TextChoices):
     HEDGING = "HEDGING", "Hedging: every entry is a position of its own"
     NETTING = "NETTING", "Netting: one position for each symbol"
@@ -55,6 +60,7 @@ class Account(models.Model):
     ManualPolicy = ManualPolicy
     UnprotectedPolicy = UnprotectedPolicy
     PositionMode = PositionMode
+    Platform = Platform
 
     name = models.CharField(max_length=80, unique=True)
     kind = models.CharField(
@@ -68,6 +74,17 @@ class Account(models.Model):
     )
     source = models.CharField(
         max_length=40, default="simulated", help_text="Price source whose symbols it trades"
+    )
+    platform = models.CharField(
+        max_length=3, choices=Platform.choices, blank=True, help_text="Empty for paper accounts"
+    )
+    server = models.CharField(max_length=80, blank=True, help_text="The broker's trade server")
+    login = models.CharField(
+        max_length=20, blank=True, help_text="Login at the broker, all but its end masked"
+    )
+    region = models.CharField(max_length=40, blank=True, help_text="Where its terminal runs")
+    remote_state = models.CharField(
+        max_length=40, blank=True, help_text="What the connection says of it, e.g. DEPLOYED"
     )
     currency = models.CharField(max_length=3, default="USD")
     leverage = models.PositiveIntegerField(default=30, help_text="30 means 1:30")

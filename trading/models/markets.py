@@ -31,6 +31,11 @@ class Symbol(models.Model):
         help_text="Where the prices come from: 'simulated', 'history' (imports) or a broker server",
     )
     name = models.CharField(max_length=32)
+    canonical = models.CharField(
+        max_length=32,
+        blank=True,
+        help_text="The name without the broker's prefix and suffix: EURUSD for EURUSDm or EURUSD.r",
+    )
     digits = models.PositiveSmallIntegerField(help_text="Decimals of a quoted price")
     tick_size = models.DecimalField(max_digits=18, decimal_places=9)
     contract_size = models.DecimalField(max_digits=18, decimal_places=4)
@@ -61,10 +66,23 @@ class Symbol(models.Model):
         default=0, help_text="Slippage assumed at market orders and stops, in ticks"
     )
 
+    sessions = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Quote and trade sessions by weekday, broker's clock; empty = always open",
+    )
+    trade_mode = models.CharField(
+        max_length=40, blank=True, help_text="What the broker allows, e.g. SYMBOL_TRADE_MODE_FULL"
+    )
+
     class Meta:
         ordering = ["source", "name"]
         constraints = [
             models.UniqueConstraint(fields=["source", "name"], name="symbol_once_per_source"),
+        ]
+        indexes = [
+            # the same symbol at other brokers
+            models.Index(fields=["canonical"], name="symbol_by_canonical"),
         ]
 
     def __str__(self) -> str:
@@ -86,6 +104,70 @@ class Symbol(models.Model):
             triple_swap_weekday=self.triple_swap_weekday,
             stops_level=self.stops_level,
         )
+
+
+class SymbolSpecification(models.Model):
+    """What the broker said of a symbol from a moment on, append-only."""
+
+    symbol = models.ForeignKey(Symbol, on_delete=models.CASCADE, related_name="specifications")
+    content = models.JSONField(help_text="As the broker sent it")
+    sha256 = models.CharField(max_length=64, help_text="Of the canonical content")
+    observed_at = models.DateTimeField(default=now)
+
+    class Meta:
+        indexes = [
+            # the newest of a symbol
+            models.Index(fields=["symbol", "-observed_at"], name="specification_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.symbol} from {self.observed_at:%Y-%m-%d %H:%M}"
+
+
+class BackfillState(models.TextChoices):
+    QUEUED = "QUEUED", "Queued"
+    RUNNING = "RUNNING", "Running"
+    DONE = "DONE", "Done"
+    FAILED = "FAILED", "Failed"
+
+
+class HistoryBackfill(models.Model):
+    """Filling the history of a series from its broker, newest bars first, resumed where it ended."""
+
+    State = BackfillState
+
+    symbol = models.ForeignKey(Symbol, on_delete=models.CASCADE, related_name="backfills")
+    timeframe = models.CharField(max_length=3, choices=Timeframe.choices)
+    start = models.DateTimeField(help_text="How far back it shall reach, UTC")
+    end = models.DateTimeField(help_text="Where it began, UTC")
+    reached = models.DateTimeField(null=True, blank=True, help_text="How far back it has come, UTC")
+    bars = models.PositiveIntegerField(default=0, help_text="Bars added so far")
+    state = models.CharField(
+        max_length=8, choices=BackfillState.choices, default=BackfillState.QUEUED
+    )
+    message = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(default=now, editable=False)
+    updated_at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["symbol", "timeframe"],
+                condition=models.Q(state__in=["QUEUED", "RUNNING"]),
+                name="backfill_once_at_a_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.timeframe} back to {self.start:%Y-%m-%d}"
+
+    @property
+    def percent(self) -> int:
+        """How much of the way is done."""
+        if self.reached is None:
+            return 0
+        whole, done = self.end - self.start, self.end - self.reached
+        return min(100, round(100 * done / whole)) if whole else 100
 
 
 class Candle(models.Model):
