@@ -6,18 +6,38 @@ runs), `runs`, `peak_rss_mb` of this process, and the benchmark's own figures.
 
 from __future__ import annotations
 
+import argparse
+import base64
 import json
 import os
 import resource
+import secrets
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+import numpy as np
+import psycopg
+from psycopg import sql
 
 Figures = Mapping[str, object]
+DATABASES = ("sqlite", "postgresql")
+POSTGRESQL = "postgres://postgres@127.0.0.1:5432/test"
+FOREIGN = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "SECRET_KEY",
+    "FIELD_KEYS",
+    "EXECUTION_TIMING",
+    "CRASH_POINTS",
+)
+"""What the user may have set and a benchmark must not follow."""
 
 
 def run(name: str, work: Callable[[], Figures], *, runs: int = 5) -> dict[str, object]:
@@ -47,6 +67,24 @@ def report(name: str, seconds: float, figures: Figures) -> dict[str, object]:
     return result
 
 
+def spread_of(seconds: Iterable[float]) -> dict[str, float]:
+    """How samples are distributed, in milliseconds."""
+    milliseconds = 1000 * np.array(list(seconds))
+    p50, p90, p99, most = np.percentile(milliseconds, [50, 90, 99, 100])
+    figures = {"p50_ms": p50, "p90_ms": p90, "p99_ms": p99, "max_ms": most}
+    return {name: round(float(value), 2) for name, value in figures.items()}
+
+
+def busy() -> float:
+    """Processes that want to run, mean of the last minute: what else the machine does."""
+    return round(os.getloadavg()[0], 2)
+
+
+def database_option(parser: argparse.ArgumentParser) -> None:
+    """Let the user choose one of DATABASES."""
+    parser.add_argument("--database", choices=DATABASES, default=DATABASES[0])
+
+
 def peak_rss_mb() -> float:
     """Most memory this process ever held."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -59,19 +97,94 @@ def embedded_django() -> Iterator[Path]:
 
     Import models only inside; environment and .env of the user have no effect.
     """
+    with _folder() as folder, _django():
+        yield folder
+
+
+@contextmanager
+def execution_django(database: str) -> Iterator[Path]:
+    """As `embedded_django` with a Valkey of its own, on `database`, one of DATABASES.
+
+    With postgresql a new database is made on the server of TEST_DATABASE_URL and dropped at the
+    end. Child processes find both in the environment.
+    """
+    from tradebot.embedded import valkey_socket, valkey_start, valkey_stop
+
+    with _folder() as folder, _database(database) as given:
+        server = valkey_start(folder)
+        try:
+            if given:
+                given["REDIS_URL"] = f"unix://{valkey_socket(folder)}"
+            os.environ.update(given, LOG_LEVEL="WARNING")
+            with _django():
+                yield folder
+        finally:
+            if server is not None:
+                valkey_stop(server)
+
+
+@contextmanager
+def worker() -> Iterator[subprocess.Popen[bytes]]:
+    """A worker process on the same database."""
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "qworker"],
+        cwd=Path(__file__).resolve().parent.parent,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A directory for everything that a benchmark leaves, and an environment that names it."""
     with tempfile.TemporaryDirectory(prefix="tradebot-bench-") as folder:
-        for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "FIELD_KEYS"):
+        for name in FOREIGN:
             os.environ.pop(name, None)
         os.environ["TRADEBOT_VAR"] = folder
         os.environ["ENV_FILE"] = os.devnull
         os.environ["DJANGO_SETTINGS_MODULE"] = "tradebot.settings"
-        import django
-        from django.core.management import call_command
-        from django.db import connections
+        yield Path(folder)
 
-        django.setup()
-        call_command("migrate", verbosity=0)
-        try:
-            yield Path(folder)
-        finally:
-            connections.close_all()
+
+@contextmanager
+def _django() -> Iterator[None]:
+    import django
+    from django.core.management import call_command
+    from django.db import connections
+
+    django.setup()
+    call_command("migrate", verbosity=0)
+    try:
+        yield
+    finally:
+        connections.close_all()
+
+
+@contextmanager
+def _database(kind: str) -> Iterator[dict[str, str]]:
+    """The variables of a fresh database; none for SQLite, which the settings make."""
+    if kind == "sqlite":
+        yield {}
+        return
+    server = urlsplit(os.environ.get("TEST_DATABASE_URL", POSTGRESQL))
+    name = f"tradebot_bench_{os.getpid()}"
+    _execute(server, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    try:
+        yield {
+            "DATABASE_URL": urlunsplit(server._replace(path=f"/{name}")),
+            "SECRET_KEY": secrets.token_urlsafe(64),
+            "FIELD_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "BACKEND_API_URL": "http://127.0.0.1:8000",
+        }
+    finally:
+        _execute(server, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _execute(server: SplitResult, statement: sql.Composed) -> None:
+    url = urlunsplit(server._replace(path="/postgres"))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement)

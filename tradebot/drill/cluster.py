@@ -38,7 +38,10 @@ class Cluster:
     def start(self) -> None:
         """Start it and wait until it answers."""
         # -F: only the server dies, not the machine, so what it wrote is there without fsync.
-        options = f"-F -p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1"
+        options = (
+            f"-F -p {self.port} -k {self.folder} "
+            "-c listen_addresses=127.0.0.1 -c track_commit_timestamp=on"
+        )
         self._control("start", "-l", str(self.folder / "log"), "-o", options)
 
     def stop(self) -> None:

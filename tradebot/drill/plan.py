@@ -19,7 +19,7 @@ class Plan:
     gateways: int = 3
     workers: int = 2
     accounts: int = 5
-    pace: float = 1.4
+    pace: float = 1.2
     """Mean seconds between two harms."""
     speed: float = 20.0
     """Of the market's clock: at 60 a bar of a minute closes every second."""

@@ -27,8 +27,8 @@ class DrillFailed(Exception):
 def drill_hold(plan: Plan, database_url: str = "") -> dict[str, Any]:
     """The result of the plan's scenario, as `tradebot.drill.reports.report` says.
 
-    On SQLite, or on a new database of the server of `database_url`; the scenario "database" has a
-    server of its own, "disk" a disk. Raises Unobtainable where the machine has not what that
+    On SQLite, or on a new database of the server of `database_url`; the scenario "database", and
+    "switch" unless on SQLite, have a server of their own, "disk" has a disk. Raises Unobtainable where the machine has not what that
     needs, DrillFailed when there is no result.
     """
     with _world(plan, database_url) as (ready, environment):
@@ -50,7 +50,7 @@ def drill_hold(plan: Plan, database_url: str = "") -> dict[str, Any]:
 
 @contextmanager
 def _world(plan: Plan, database_url: str) -> Iterator[tuple[Plan, dict[str, str]]]:
-    if plan.scenario == "database":
+    if plan.scenario == "database" or (plan.scenario == "switch" and database_url):
         with private_cluster() as cluster, scratch(cluster.url) as environment:
             yield replace(plan, cluster=str(cluster.folder)), environment
     elif plan.scenario == "disk":

@@ -59,6 +59,10 @@ class Stand:
         deals = self.venue.executions()
         return [d for d in deals if d["opens"] and d["client_id"] and d["wall"] > wall]
 
+    def executions(self) -> int:
+        """How many deals there are that no person made."""
+        return sum(not deal["by_hand"] for deal in self.venue.executions())
+
     def submits(self) -> list[dict[str, Any]]:
         """Every request to open a position that the venue received, as in its ledger."""
         return [r for r in self.venue.ledger()["requests"] if r["op"] == "submit"]

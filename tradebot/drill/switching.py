@@ -8,6 +8,7 @@ from time import sleep, time
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db import connection
 
 from tradebot.drill.stand import Stand
 from trading.models import Event, KillSwitch, Order, StrategyRun
@@ -33,11 +34,11 @@ def switch(stand: Stand) -> dict[str, Any]:
 def _round(stand: Stand, rng: Random) -> dict[str, Any]:
     _wait_for_load(stand)
     _wait_for_signals()
-    sleep(rng.uniform(0.0, 0.15))
+    sleep(rng.uniform(0.0, 0.4))
     asked = time()
     pid = stand.crew.nursery.fork("kill", "--reason=drill")
     assert stand.crew.nursery.wait(pid) == 0
-    pulled = Event.objects.filter(kind="kill.pulled").latest("id").at.timestamp()
+    pulled = _committed(Event.objects.filter(kind="kill.pulled").latest("id"))
     stand.keep(WATCH_SECONDS)
     after = [r for r in stand.submits() if r["wall"] > pulled]
     before = [r for r in stand.submits() if pulled - 1 < r["wall"] <= pulled]
@@ -47,14 +48,33 @@ def _round(stand: Stand, rng: Random) -> dict[str, Any]:
         "most_after": max(Counter(r["account"] for r in after).values(), default=0),
         "latest_after": round(max((r["wall"] - pulled for r in after), default=0.0), 4),
         "pulled_after": round(pulled - asked, 3),
-        "refused": Order.objects.filter(code="KILL_SWITCH", finished_at__gt=_at()).count(),
+        "refused": _refused(),
     }
     _rearm()
     return found
 
 
-def _at() -> Any:
-    return KillSwitch.objects.latest("pulled_at").pulled_at
+def _committed(event: Event) -> float:
+    """When the switch was committed, epoch seconds; no gate passes later.
+
+    SQLite has no such time, but the event is stamped while nobody else can write: no gate passes
+    after that either. On PostgreSQL gates do pass between stamp and commit.
+    """
+    if connection.vendor != "postgresql":
+        return event.at.timestamp()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin)) "
+            "FROM trading_event WHERE id = %s",
+            [event.pk],
+        )
+        return float(cursor.fetchone()[0])
+
+
+def _refused() -> int:
+    """Orders that the newest switch has stopped so far."""
+    since = KillSwitch.objects.latest("pulled_at").pulled_at
+    return Order.objects.filter(code="KILL_SWITCH", finished_at__gt=since).count()
 
 
 def _wait_for_load(stand: Stand) -> None:

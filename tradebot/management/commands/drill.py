@@ -47,6 +47,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--speed", type=float, default=usual.speed, help="of the market's clock"
         )
+        parser.add_argument("--rounds", type=int, default=usual.rounds, help="pulls of the switch")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
