@@ -132,7 +132,7 @@ class BackfillState(models.TextChoices):
 
 
 class HistoryBackfill(models.Model):
-    """Filling the history of a series from its broker, newest bars first, resumed where it ended."""
+    """Filling a series from its broker, newest bars first, resumed where it ended."""
 
     State = BackfillState
 
