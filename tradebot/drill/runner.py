@@ -28,8 +28,8 @@ def drill_hold(plan: Plan, database_url: str = "") -> dict[str, Any]:
     """The result of the plan's scenario, as `tradebot.drill.reports.report` says.
 
     On SQLite, or on a new database of the server of `database_url`; the scenario "database", and
-    "switch" unless on SQLite, have a server of their own, "disk" has a disk. Raises Unobtainable where the machine has not what that
-    needs, DrillFailed when there is no result.
+    "switch" unless on SQLite, have a server of their own, "disk" has a disk. Raises Unobtainable
+    where the machine has not what that needs, DrillFailed when there is no result.
     """
     with _world(plan, database_url) as (ready, environment):
         done = subprocess.run(  # noqa: S603
