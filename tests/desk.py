@@ -12,11 +12,18 @@ from decimal import Decimal
 import numpy as np
 from django.utils.timezone import now
 
-from tests.factories import make_account, make_deployment, make_lease, make_strategy, make_symbol
+from tests.factories import (
+    make_account,
+    make_deployment,
+    make_lease,
+    make_order,
+    make_strategy,
+    make_symbol,
+)
 from trading.brokers.base import EntryRequest, Receipt
 from trading.engine.bars import Bar
 from trading.engine.types import AccountState, Bars, Fill, Quote, Snapshot
-from trading.models import Account, Deployment, StrategyRun, Symbol
+from trading.models import Account, Deployment, Order, StrategyRun, Symbol
 from trading.services.bars import bars_store
 from trading.services.paper import paper_book_open
 from trading.services.quotes import quotes_put
@@ -49,6 +56,12 @@ class Desk:
         closed = ClosedBar(self.symbol, "M1", bar, ttl)
         bar_close(closed=closed, account_ids=[self.account.pk])
         return StrategyRun.objects.get(deployment=self.deployment, bar_open=closed.open_time)
+
+
+def entry(desk: Desk, **fields: object) -> Order:
+    """An approved entry of the desk's deployment."""
+    given = {"account": desk.account, "deployment": desk.deployment, "symbol": desk.symbol}
+    return make_order(**{**given, **fields})
 
 
 def make_desk(**deployment: object) -> Desk:

@@ -7,11 +7,10 @@ from decimal import Decimal
 import pytest
 from django.utils.timezone import now
 
-from tests.desk import NOON, Desk, ScriptedBroker, make_desk, opening
+from tests.desk import NOON, Desk, ScriptedBroker, entry, make_desk, opening
 from tests.factories import (
     make_fill,
     make_kill_switch,
-    make_order,
     make_position,
 )
 from trading.brokers.base import Receipt
@@ -27,11 +26,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def desk() -> Desk:
     return make_desk()
-
-
-def entry(desk: Desk, **fields: object) -> Order:
-    given = {"account": desk.account, "deployment": desk.deployment, "symbol": desk.symbol}
-    return make_order(**{**given, **fields})
 
 
 def filled(desk: Desk) -> Order:

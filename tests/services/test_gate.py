@@ -9,8 +9,8 @@ from django.conf import LazySettings
 from django.db.models import F
 from django.utils.timezone import now
 
-from tests.desk import Desk, ScriptedBroker, expired, make_desk
-from tests.factories import make_deployment, make_order, make_position, make_risk_limit
+from tests.desk import Desk, ScriptedBroker, entry, expired, make_desk
+from tests.factories import make_deployment, make_position, make_risk_limit
 from trading.models import Account, Event, Lease, Order, QuoteBoard
 from trading.selectors.quotes import quote_key
 from trading.services.gate import gate_pass
@@ -22,11 +22,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def desk() -> Desk:
     return make_desk()
-
-
-def entry(desk: Desk, **fields: object) -> Order:
-    given = {"account": desk.account, "deployment": desk.deployment, "symbol": desk.symbol}
-    return make_order(**{**given, **fields})
 
 
 def code(desk: Desk, **fields: object) -> str:

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.exceptions import PermissionDenied, ValidationError
 
-from tests.desk import Desk, ScriptedBroker, make_desk
+from tests.desk import Desk, ScriptedBroker, entry, make_desk
 from tests.factories import make_account, make_order, make_symbol
 from trading.brokers.base import Receipt, Rejected
 from trading.models import Event, KillMode, KillSwitch, Order, Position
@@ -27,10 +27,6 @@ def desk() -> Desk:
 
 def pull(scope: Scope, mode: KillMode = KillMode.HALT) -> KillSwitch:
     return kill_pull(scope=scope, mode=mode, reason="drill", actor="tester")
-
-
-def entry(desk: Desk) -> Order:
-    return make_order(account=desk.account, deployment=desk.deployment, symbol=desk.symbol)
 
 
 @pytest.mark.parametrize(

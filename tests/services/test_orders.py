@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from tests.desk import NOON, Desk, ScriptedBroker, make_desk, opening
-from tests.factories import make_order, make_position, make_run
+from tests.desk import NOON, Desk, ScriptedBroker, entry, make_desk, opening
+from tests.factories import make_position, make_run
 from trading.brokers.base import BrokerError, NotSent, Receipt, Rejected, UnknownOutcome
 from trading.engine.orders import OrderStatus
 from trading.engine.types import (
@@ -37,11 +37,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def desk() -> Desk:
     return make_desk()
-
-
-def entry(desk: Desk, **fields: object) -> Order:
-    given = {"account": desk.account, "deployment": desk.deployment, "symbol": desk.symbol}
-    return make_order(**{**given, **fields})
 
 
 def raising(error: Exception) -> Callable[[], Receipt]:

@@ -56,14 +56,7 @@ def account_halt(*, account: Account, reason: str) -> None:
         state=Account.State.HALTED, state_reason=reason[:200]
     )
     if halted.update(state=Account.State.HALTED, state_reason=reason[:200]):
-        event_append(
-            happening=Happening(
-                kind="account.halted",
-                message=f"{account} halted: {reason}",
-                severity=Severity.ERROR,
-                account=account,
-            )
-        )
+        _tell(account, Severity.ERROR, "account.halted", f"{account} halted: {reason}")
 
 
 @transaction.atomic
@@ -74,14 +67,7 @@ def account_wait(*, account: Account, reason: str) -> bool:
     ours = here.filter(state=Account.State.ACTIVE) | here.filter(state_reason__startswith=WAITS)
     changed = ours.update(state=Account.State.HALTED, state_reason=waiting)
     if changed:
-        event_append(
-            happening=Happening(
-                kind="account.waiting",
-                message=f"{account} halted: {waiting}",
-                severity=Severity.ERROR,
-                account=account,
-            )
-        )
+        _tell(account, Severity.ERROR, "account.waiting", f"{account} halted: {waiting}")
     return bool(changed)
 
 
@@ -93,15 +79,7 @@ def account_reduce(*, account: Account, actor: AbstractBaseUser) -> bool:
     active = Account.objects.filter(pk=account.pk, state=Account.State.ACTIVE)
     changed = active.update(state=Account.State.REDUCING, state_reason=reason[:200])
     if changed:
-        event_append(
-            happening=Happening(
-                kind="account.reducing",
-                message=f"{account}: {reason}",
-                severity=Severity.WARNING,
-                account=account,
-                payload={"actor": who},
-            )
-        )
+        _tell(account, Severity.WARNING, "account.reducing", f"{account}: {reason}", actor=who)
     return bool(changed)
 
 
@@ -112,11 +90,7 @@ def account_connected(*, account: Account, reason: str) -> None:
         pk=account.pk, state=Account.State.HALTED, state_reason__startswith=WAITS
     )
     if waiting.update(state=Account.State.ACTIVE, state_reason=""):
-        event_append(
-            happening=Happening(
-                kind="account.activated", message=f"{account} active: {reason}", account=account
-            )
-        )
+        _tell(account, Severity.INFO, "account.activated", f"{account} active: {reason}")
 
 
 @transaction.atomic
@@ -130,13 +104,16 @@ def account_release(*, account: Account, actor: AbstractBaseUser) -> bool:
         state=Account.State.HALTED, state_reason=WAITING
     )
     if released:
-        event_append(
-            happening=Happening(
-                kind="account.released",
-                message=f"{account} released by {actor.get_username()}",
-                severity=Severity.WARNING,
-                account=account,
-                payload={"actor": actor.get_username()},
-            )
+        who = actor.get_username()
+        _tell(
+            account, Severity.WARNING, "account.released", f"{account} released by {who}", actor=who
         )
     return bool(released)
+
+
+def _tell(account: Account, severity: Severity, kind: str, message: str, **payload: object) -> None:
+    event_append(
+        happening=Happening(
+            kind=kind, message=message, severity=severity, account=account, payload=payload
+        )
+    )
