@@ -1,12 +1,12 @@
 """Entry points of the queue: ids in, a service called, nothing else."""
 
-from trading.services.runs import run_execute
+from trading.services.runs import runs_execute
 from trading.services.sending import order_dispatch
 
 
-def run_strategy(run_id: int) -> None:
-    """Answer one bar for one deployment."""
-    run_execute(run_id=run_id)
+def run_strategy(*run_ids: int) -> None:
+    """Answer one bar for one or several deployments."""
+    runs_execute(run_ids=run_ids)
 
 
 def send_order(order_id: int) -> None:

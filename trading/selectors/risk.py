@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import Q, Sum
 
@@ -37,14 +38,14 @@ def limit_rows(*, deployment: Deployment) -> Mapping[Control, RiskLimit]:
 
 def account_state_of(*, account: Account) -> AccountState:
     """The account as we last saw it at the broker, with every position known to be open."""
-    rows = Position.objects.filter(account=account, closed_at__isnull=True).select_related("symbol")
+    rows = Position.objects.filter(account=account, closed_at__isnull=True)
     return AccountState(
         currency=account.currency,
         balance=account.balance,
         equity=account.equity,
         margin=account.margin,
         leverage=account.leverage,
-        positions=tuple(_position_state(row) for row in rows),
+        positions=tuple(_position_state(*row) for row in rows.values_list(*COLUMNS)),
         day_start_equity=account.day_start_equity,
     )
 
@@ -55,17 +56,23 @@ def reserved_risk(*, account: Account) -> Decimal:
     return orders.aggregate(total=Sum("risk_money"))["total"] or Decimal(0)
 
 
-def _position_state(row: Position) -> PositionState:
-    return PositionState(
-        id=row.broker_id,
-        symbol=row.symbol.name,
-        side=row.side,
-        lots=row.lots,
-        entry_price=row.entry_price,
-        opened_at=row.opened_at,
-        stop=row.stop,
-        take=row.take,
-        profit=row.profit,
-        swap=row.swap,
-        magic=row.deployment_id or 0,
-    )
+COLUMNS = (
+    "broker_id",
+    "symbol__name",
+    "side",
+    "lots",
+    "entry_price",
+    "opened_at",
+    "stop",
+    "take",
+    "profit",
+    "swap",
+    "deployment_id",
+)
+"""Of a position, in the order of the fields of its state."""
+
+
+def _position_state(*columns: Any) -> PositionState:
+    *given, deployment_id = columns
+    values: tuple[Any, ...] = (*given, deployment_id or 0)
+    return PositionState(*values)

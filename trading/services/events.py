@@ -35,7 +35,7 @@ def event_append(*, happening: Happening) -> Event:
     Writers are serialised until they commit, so that ids appear in order: a reader that asks for
     what came after the last id it saw misses nothing.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         _lock_log()
         previous = Event.objects.order_by("-id").values_list("hash", flat=True).first() or GENESIS
         event = Event(

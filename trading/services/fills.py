@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Final
 
 from django.db import transaction
-from django.db.models import QuerySet, Sum
 from django.utils.timezone import now
 
 from trading.engine.orders import OrderStatus
@@ -136,14 +135,15 @@ def _order_of(account: Account, fill: EngineFill) -> Order | None:
 
 def _book(position: Position, fill: EngineFill) -> None:
     """What a new fill makes of its position; the fills on record say what is open."""
-    totals = _lots(position.fills.filter(opens=True)), _lots(position.fills.filter(opens=False))
-    opened, closed = totals
+    deals = list(position.fills.values_list("opens", "lots", "profit", "swap"))
+    opened = sum((lots for opens, lots, *_ in deals if opens), Decimal(0))
+    closed = sum((lots for opens, lots, *_ in deals if not opens), Decimal(0))
     position.commission += fill.commission
     if fill.opens:
         position.lots = max(position.lots, opened - closed)
     else:
-        position.profit = _realised(position)
-        position.swap = _total(position.fills.filter(opens=False), "swap")
+        position.profit = sum((profit for opens, _, profit, _ in deals if not opens), Decimal(0))
+        position.swap = sum((swap for opens, *_, swap in deals if not opens), Decimal(0))
         open_now = opened - closed if opened else position.lots - fill.lots
         if open_now > 0:
             position.lots = open_now
@@ -156,27 +156,17 @@ def _book(position: Position, fill: EngineFill) -> None:
     position.save(update_fields=[*names, "missing_since"])
 
 
-def _realised(position: Position) -> Decimal:
-    return _total(position.fills.filter(opens=False), "profit")
-
-
-def _lots(fills: QuerySet[Fill]) -> Decimal:
-    return _total(fills, "lots")
-
-
-def _total(fills: QuerySet[Fill], column: str) -> Decimal:
-    return fills.aggregate(total=Sum(column))["total"] or Decimal(0)
-
-
 def _fill_order(order: Order, fill: EngineFill, position: Position) -> None:
     """PARTIAL or FILLED, or LATE_FILLED where we had concluded that nothing was executed."""
-    filled = _lots(order.fills.all())
+    deals = list(order.fills.values_list("lots", "price"))
+    filled = sum((lots for lots, _ in deals), Decimal(0))
+    paid = sum((lots * price for lots, price in deals), Decimal(0))
     gone = order.purpose == Purpose.CLOSE and position.closed_at is not None
     evidence = {"deal": fill.deal_id, "position": fill.position_id, "lots": str(fill.lots)}
     columns = {
         "position_id": _position_id(order, fill),
         "filled_lots": min(filled, order.lots),
-        "filled_price": _mean_price(order),
+        "filled_price": (paid / filled).quantize(Decimal("1E-9")),
         "verify_stage": 0,
         "finished_at": now(),
     }
@@ -210,12 +200,6 @@ def _position_id(order: Order, fill: EngineFill) -> str:
         order=order, kind="order.shares_position", severity=Severity.CRITICAL, message=message
     )
     return ""
-
-
-def _mean_price(order: Order) -> Decimal:
-    fills = list(order.fills.values_list("lots", "price"))
-    total = sum((lots * price for lots, price in fills), Decimal(0))
-    return (total / sum(lots for lots, _ in fills)).quantize(Decimal("1E-9"))
 
 
 def _tell(account: Account, position: Position, fill: Fill) -> None:

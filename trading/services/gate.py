@@ -11,7 +11,7 @@ from shutil import disk_usage
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
 from trading.engine import risk
@@ -73,15 +73,16 @@ def orders_in_doubt(*, order: Order) -> QuerySet[Order]:
     until it is verified; on a netting account for closes too, which may come late and hit its
     position. A close that counts volume waits for closes of the same position.
     """
-    same = Order.objects.filter(account=order.account_id, symbol=order.symbol_id)
-    same = same.exclude(pk=order.pk)
-    doubtful = same.filter(status__in=sorted(IN_DOUBT))
-    closes = doubtful.filter(purpose=Purpose.CLOSE)
+    doubtful = Q(status__in=sorted(IN_DOUBT))
+    unverified = Q(status=OrderStatus.REJECTED, verify_stage__gt=0)
+    closes = doubtful & Q(purpose=Purpose.CLOSE)
+    entries = Q(purpose=Purpose.ENTRY, deployment=order.deployment_id) & (doubtful | unverified)
     if order.purpose == Purpose.CLOSE:
-        return closes.filter(position_id=order.position_id)
-    unverified = same.filter(status=OrderStatus.REJECTED, verify_stage__gt=0)
-    entries = (doubtful | unverified).filter(purpose=Purpose.ENTRY, deployment=order.deployment_id)
-    return entries | closes if _is_netting(order) else entries
+        wanted = closes & Q(position_id=order.position_id)
+    else:
+        wanted = entries | closes if _is_netting(order) else entries
+    same = Order.objects.filter(wanted, account=order.account_id, symbol=order.symbol_id)
+    return same.exclude(pk=order.pk)
 
 
 def _send(order: Order, lease: Lease | None, moment: Moment, quote: Quote | None) -> Refusal | None:
@@ -148,7 +149,7 @@ def _halt_refusal(order: Order) -> Refusal | None:
     pulled = kills_on(account=account, deployment=order.deployment_id, symbol=order.symbol_id)
     if order.purpose == Purpose.CLOSE:
         pulled = pulled.filter(mode=KillMode.HALT)
-    switch = pulled.first()
+    switch = pulled.select_related(None).first()
     if switch is None:
         return None
     return "KILL_SWITCH", f"{switch} pulled by {switch.pulled_by}: {switch.reason}"
@@ -169,43 +170,40 @@ def _disk_refusal() -> Refusal | None:
 
 
 def _doubt_refusal(order: Order) -> Refusal | None:
-    doubtful = orders_in_doubt(order=order).first()
+    doubtful = orders_in_doubt(order=order).values_list("client_id", "status").first()
     if doubtful is None:
         return None
-    return "IN_DOUBT", f"Order {doubtful.client_id} is {doubtful.status}, its outcome unproved"
+    client_id, status = doubtful
+    return "IN_DOUBT", f"Order {client_id} is {status}, its outcome unproved"
 
 
 def _entry_refusal(order: Order) -> Refusal | None:
     account = order.account
     if account.state != Account.State.ACTIVE:
         return "ACCOUNT_NOT_ACTIVE", f"Account is {account.state}: {account.state_reason}"
-    deployment = _deployment_of(order)
-    if deployment.state != Deployment.State.RUNNING:
-        return "DEPLOYMENT_PAUSED", f"Deployment is {deployment.state}"
-    return None
-
-
-def _deployment_of(order: Order) -> Deployment:
     assert order.deployment_id is not None
-    return Deployment.objects.get(pk=order.deployment_id)
+    state = Deployment.objects.values_list("state", flat=True).get(pk=order.deployment_id)
+    if state != Deployment.State.RUNNING:
+        return "DEPLOYMENT_PAUSED", f"Deployment is {state}"
+    return None
 
 
 def _symbol_refusal(order: Order) -> Refusal | None:
     """Positions of others on the symbol that forbid an entry."""
     account = order.account
     there = Position.objects.filter(account=account, symbol=order.symbol_id, closed_at=None)
-    manual = there.filter(origin=PositionOrigin.MANUAL).first()
-    if manual is not None and account.manual_policy == Account.ManualPolicy.FREEZE:
-        return "SYMBOL_FROZEN", f"Expected no position by hand on the symbol, was {manual}"
+    if account.manual_policy == Account.ManualPolicy.FREEZE:
+        manual = there.filter(origin=PositionOrigin.MANUAL).first()
+        if manual is not None:
+            return "SYMBOL_FROZEN", f"Expected no position by hand on the symbol, was {manual}"
     if not _is_netting(order):
         return None
-    deployment = _deployment_of(order)
-    foreign = there.exclude(deployment=deployment).first()
+    foreign = there.exclude(deployment=order.deployment_id).first()
     if foreign is not None:
         return "NETTING_SHARED", f"Expected no position of others on the symbol, was {foreign}"
     rival = Deployment.objects.filter(
         account=account, symbol=order.symbol_id, state=Deployment.State.RUNNING
-    ).exclude(pk=deployment.pk)
+    ).exclude(pk=order.deployment_id or 0)
     if rival.exists():
         return "NETTING_SHARED", f"Expected one running deployment on it, was also {rival[0]}"
     return None
@@ -215,7 +213,8 @@ def _limit_refusal(order: Order, quote: Quote | None) -> Refusal | None:
     """Every limit once more, on open, resting and reserved exposure."""
     if quote is None:
         return "QUOTE_STALE", f"Expected a fresh quote of {order.symbol.name}, was none"
-    limits = limits_of(deployment=_deployment_of(order))
+    assert order.deployment is not None
+    limits = limits_of(deployment=order.deployment)
     reserved = Order.objects.filter(
         account=order.account_id,
         purpose=Purpose.ENTRY,

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
 from trading.crashpoints import crash_point
@@ -164,17 +164,24 @@ def _create(key: str, cause: Cause, **columns: object) -> Order:
     deployment = columns["deployment"]
     assert deployment is None or isinstance(deployment, Deployment)
     with transaction.atomic():
-        order, created = Order.objects.get_or_create(
-            decision_key=key,
-            defaults={
-                "client_id": client_id_new(deployment=deployment, decision_key=key),
-                **columns,
-            },
-        )
+        client_id = client_id_new(deployment=deployment, decision_key=key)
+        order, created = _written(key, client_id=client_id, **columns)
         if created:
             order_move(order=order, to=OrderStatus.APPROVED, cause=cause)
     crash_point("c1-intent-committed")
     return order
+
+
+def _written(key: str, **columns: object) -> tuple[Order, bool]:
+    """A new row, or the one that was written before: hardly ever, so it is not looked for first."""
+    try:
+        with transaction.atomic():
+            return Order.objects.create(decision_key=key, **columns), True
+    except IntegrityError:
+        order = Order.objects.filter(decision_key=key).first()
+        if order is None:
+            raise
+        return order, False
 
 
 def _base36(number: int, length: int) -> str:

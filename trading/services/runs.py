@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from math import inf
+from time import monotonic
 
 import structlog
 from django.db import transaction
@@ -21,6 +26,7 @@ from trading.engine.types import (
     EngineError,
     Market,
     OrderIntent,
+    Quote,
 )
 from trading.models import Deployment, Severity, StrategyRun, Symbol
 from trading.models.strategies import RunState
@@ -32,8 +38,10 @@ from trading.services.events import Happening, event_append
 from trading.services.orders import close_create, entry_create
 from trading.services.positions import position_find
 from trading.services.sending import order_send
-from trading.services.strategies import CLAIM_SECONDS
+from trading.services.strategies import CLAIM_SECONDS, runs_enqueue
 
+TOGETHER_SECONDS = 1.0
+"""For so long runs are answered with what was read for the first of them."""
 log = structlog.get_logger(__name__)
 
 
@@ -45,13 +53,68 @@ class NotAnswerable(Exception):
         self.code = code
 
 
+@dataclass(slots=True)
+class Reading:
+    """What runs that are answered one right after the other need not read again."""
+
+    _bars: dict[tuple[int, str, int], Bars] = field(default_factory=dict)
+    _names: dict[str, list[str]] = field(default_factory=dict)
+    _quotes: dict[str, tuple[float, dict[str, Quote]]] = field(default_factory=dict)
+
+    def bars(self, deployment: Deployment, count: int) -> Bars:
+        """The newest closed bars of the deployment's series."""
+        key = (deployment.symbol_id, deployment.timeframe, count)
+        if key not in self._bars:
+            self._bars[key] = bars_tail(
+                symbol=deployment.symbol, timeframe=deployment.timeframe, count=count
+            )
+        return self._bars[key]
+
+    def quotes(self, source: str, within: float = 0.0) -> dict[str, Quote]:
+        """The fresh quotes of every symbol of a source, read at most `within` seconds ago."""
+        at, quotes = self._quotes.get(source, (-inf, {}))
+        if monotonic() - at > within:
+            at, quotes = monotonic(), quotes_fresh(source=source, names=self._listed(source))
+            self._quotes[source] = at, quotes
+        return quotes
+
+    def _listed(self, source: str) -> list[str]:
+        if source not in self._names:
+            symbols = Symbol.objects.filter(source=source).order_by()
+            self._names[source] = list(symbols.values_list("name", flat=True))
+        return self._names[source]
+
+
 def run_execute(*, run_id: int) -> None:
-    """Claim the run, decide, act and write the answer; harmless to call twice or too late."""
-    run = _claim(run_id)
-    if run is None:
+    """As `runs_execute`, for one run."""
+    runs_execute(run_ids=[run_id])
+
+
+def runs_execute(*, run_ids: Sequence[int]) -> None:
+    """Claim each run, decide, act and write the answer; harmless to call twice or too late.
+
+    One run's failure keeps no other from its answer; the first is raised at the end. What has not
+    been begun after TOGETHER_SECONDS is handed to the queue again: a slow broker keeps nobody
+    waiting, and nothing that was read is older when it is used.
+    """
+    ends, reading, errors = monotonic() + TOGETHER_SECONDS, Reading(), list[Exception]()
+    waiting = _waiting(run_ids)
+    while waiting and monotonic() < ends:
+        try:
+            _execute(waiting.pop(0), reading)
+        except Exception as e:  # noqa: BLE001  raised below
+            errors.append(e)
+    if waiting:
+        runs_enqueue(run_ids=[run.pk for run in waiting])
+    if errors:
+        raise errors[0]
+
+
+def _execute(run: StrategyRun, reading: Reading) -> None:
+    if not _claim(run):
         return
     try:
-        _answer(run)
+        _answer(run, reading)
     except NotAnswerable as e:
         _finish(run, RunState.DONE, "DENIED", code=e.code, message=str(e))
     except Unavailable as e:
@@ -74,39 +137,47 @@ def plan_of(deployment: Deployment) -> Plan:
     )
 
 
-def _claim(run_id: int) -> StrategyRun | None:
-    """The run, if it is ours: by conditional UPDATE, so that only one worker gets it."""
-    free = Q(state=RunState.QUEUED) | Q(state=RunState.CLAIMED, deadline__lt=now())
-    claimed = StrategyRun.objects.filter(free, pk=run_id).update(
-        state=RunState.CLAIMED,
-        attempts=F("attempts") + 1,
-        deadline=now() + timedelta(seconds=CLAIM_SECONDS),
-    )
-    if not claimed:
-        return None
+def _free() -> Q:
+    return Q(state=RunState.QUEUED) | Q(state=RunState.CLAIMED, deadline__lt=now())
+
+
+def _waiting(run_ids: Sequence[int]) -> list[StrategyRun]:
+    """Those of the runs that nobody has claimed, in the order of the ids."""
     related = ("deployment__account", "deployment__strategy", "deployment__symbol")
-    return StrategyRun.objects.select_related(*related).get(pk=run_id)
+    runs = StrategyRun.objects.select_related(*related).filter(_free(), pk__in=run_ids)
+    found = {run.pk: run for run in runs}
+    return [found[pk] for pk in run_ids if pk in found]
 
 
-def _answer(run: StrategyRun) -> None:
+def _claim(run: StrategyRun) -> bool:
+    """Whether the run is ours: by conditional UPDATE, so that only one worker gets it."""
+    return bool(
+        StrategyRun.objects.filter(_free(), pk=run.pk).update(
+            state=RunState.CLAIMED,
+            attempts=F("attempts") + 1,
+            deadline=now() + timedelta(seconds=CLAIM_SECONDS),
+        )
+    )
+
+
+def _answer(run: StrategyRun, reading: Reading) -> None:
     if run.expires_at < now():
         _finish(run, RunState.EXPIRED, "EXPIRED", code="SIGNAL_TOO_OLD", message="Asked too late")
         return
     deployment = run.deployment
     plan = plan_of(deployment)
-    bars = _bars(run, plan.window)
-    broker = broker_for(account=deployment.account)
+    bars = _bars(run, reading.bars(deployment, plan.window))
+    account, source = deployment.account, deployment.symbol.source
+    broker = broker_for(account=account, quotes=partial(reading.quotes, account.source))
     state = broker.account()
-    market = _market(deployment)
+    market = _market(deployment, reading.quotes(source, within=0.02))
     decision = decide(plan, bars, market, state)
     run.numbers = {"signal": dict(decision.signal), "equity": f"{state.equity:f}"}
     _act(run, decision, broker, expires_at=_bar_end(market.quote.time, deployment.timeframe))
 
 
-def _bars(run: StrategyRun, count: int) -> Bars:
+def _bars(run: StrategyRun, bars: Bars) -> Bars:
     """The window that ends with the run's bar; a newer bar means this run came too late."""
-    deployment = run.deployment
-    bars = bars_tail(symbol=deployment.symbol, timeframe=deployment.timeframe, count=count)
     expected = int(run.bar_open.timestamp())
     newest = int(bars.time[-1]) if len(bars) else None
     if newest != expected:
@@ -116,10 +187,8 @@ def _bars(run: StrategyRun, count: int) -> Bars:
     return bars
 
 
-def _market(deployment: Deployment) -> Market:
+def _market(deployment: Deployment, quotes: Mapping[str, Quote]) -> Market:
     symbol = deployment.symbol
-    names = list(Symbol.objects.filter(source=symbol.source).values_list("name", flat=True))
-    quotes = quotes_fresh(source=symbol.source, names=names)
     if symbol.name not in quotes:
         raise NotAnswerable("QUOTE_STALE", f"Expected a fresh quote of {symbol.name}, was none")
     instrument = symbol.instrument()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +18,8 @@ from trading.models.strategies import RunState
 from trading.services.events import Happening, event_append
 
 RUN_TASK = "trading.tasks.run_strategy"
+TOGETHER = 10
+"""Most runs in one hint."""
 CLAIM_SECONDS = 60
 """How long a worker may take for one run before the sweeper gives it to another."""
 
@@ -49,25 +51,27 @@ def bar_close(*, closed: ClosedBar, account_ids: Iterable[int]) -> list[Strategy
         state=Deployment.State.RUNNING,
         account__in=list(account_ids),
     )
-    runs = []
-    for deployment in deployments:
-        run, created = StrategyRun.objects.get_or_create(
-            deployment=deployment,
-            bar_open=closed.open_time,
-            defaults={
-                "deadline": now() + timedelta(seconds=CLAIM_SECONDS),
-                "expires_at": now() + timedelta(seconds=closed.ttl),
-            },
-        )
-        if created:
-            run_enqueue(run=run)
-            runs.append(run)
+    asked = StrategyRun.objects.filter(bar_open=closed.open_time)
+    known = set(asked.filter(deployment__in=deployments).values_list("deployment_id", flat=True))
+    fresh = [d for d in deployments.order_by("pk") if d.pk not in known]
+    StrategyRun.objects.bulk_create(
+        (_run_of(deployment, closed) for deployment in fresh), ignore_conflicts=True
+    )
+    runs = list(asked.filter(deployment__in=fresh).order_by("pk")) if fresh else []
+    runs_enqueue(run_ids=[run.pk for run in runs])
     return runs
 
 
-def run_enqueue(*, run: StrategyRun) -> None:
-    """Hint a worker; losing or doubling the hint does no harm."""
-    async_task(RUN_TASK, run.pk, save=False)
+def runs_enqueue(*, run_ids: Sequence[int]) -> None:
+    """Hint workers; losing or doubling a hint does no harm.
+
+    Several runs share a hint, and the same runs are in a second one, backwards: where one broker
+    holds a worker up, another worker answers the rest.
+    """
+    groups = [run_ids[at : at + TOGETHER] for at in range(0, len(run_ids), TOGETHER)]
+    backwards = [group[::-1] for group in groups if len(group) > 1]
+    for group in groups + backwards:
+        async_task(RUN_TASK, *group, save=False)
 
 
 def runs_sweep() -> int:
@@ -89,7 +93,7 @@ def runs_sweep() -> int:
                 state=RunState.QUEUED, deadline=now() + timedelta(seconds=CLAIM_SECONDS)
             )
             if taken:
-                run_enqueue(run=run)
+                runs_enqueue(run_ids=[run.pk])
     return len(runs)
 
 
@@ -120,6 +124,15 @@ def _switch(deployment: Deployment, state: str, kind: str, actor: AbstractBaseUs
             )
         )
     return bool(changed)
+
+
+def _run_of(deployment: Deployment, closed: ClosedBar) -> StrategyRun:
+    return StrategyRun(
+        deployment=deployment,
+        bar_open=closed.open_time,
+        deadline=now() + timedelta(seconds=CLAIM_SECONDS),
+        expires_at=now() + timedelta(seconds=closed.ttl),
+    )
 
 
 def _store(closed: ClosedBar) -> None:
