@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import base64
 import json
+import logging
 import os
 import resource
 import secrets
@@ -115,12 +116,22 @@ def execution_django(database: str) -> Iterator[Path]:
         try:
             if given:
                 given["REDIS_URL"] = f"unix://{valkey_socket(folder)}"
-            os.environ.update(given, LOG_LEVEL="WARNING")
-            with _django():
+            os.environ.update(given)
+            with _django(), _quiet():
                 yield folder
         finally:
             if server is not None:
                 valkey_stop(server)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Only the result is printed here; child processes log as they always do."""
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 @contextmanager
@@ -130,6 +141,7 @@ def worker() -> Iterator[subprocess.Popen[bytes]]:
         [sys.executable, "manage.py", "qworker"],
         cwd=Path(__file__).resolve().parent.parent,
         stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         yield process
