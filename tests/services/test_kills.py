@@ -13,6 +13,7 @@ from tests.factories import make_account, make_order, make_symbol
 from trading.brokers.base import Receipt, Rejected
 from trading.models import Event, KillMode, KillSwitch, Order, Position
 from trading.services.brokers import broker_for
+from trading.services.gate import gate_pass
 from trading.services.kills import Scope, kill_pull, kill_rearm, kills_apply
 from trading.services.runs import run_execute
 from trading.services.sending import order_send
@@ -44,6 +45,21 @@ def test_no_entry_passes_in_its_scope(desk: Desk, covering: Callable[[Desk], Sco
     order_send(order=order, broker=broker)
     assert (order.status, order.code, broker.asked) == ("EXPIRED", "KILL_SWITCH", [])
     assert order.message.endswith("pulled by tester: drill")
+
+
+def test_an_entry_behind_the_gate_is_still_caught(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order, broker = entry(desk), ScriptedBroker()
+
+    def pass_and_pull(*, order: Order) -> tuple[str, str] | None:
+        refusal = gate_pass(order=order)
+        pull(Scope())
+        return refusal
+
+    monkeypatch.setattr("trading.services.sending.gate_pass", pass_and_pull)
+    order_send(order=order, broker=broker)
+    assert (order.status, order.code, broker.asked) == ("REJECTED", "KILL_SWITCH", [])
 
 
 def test_entries_outside_its_scope_pass(desk: Desk) -> None:

@@ -24,6 +24,7 @@ from trading.crashpoints import crash_point
 from trading.engine.orders import OrderStatus
 from trading.engine.types import OrderKind
 from trading.models import Account, Deployment, Order, Origin, Purpose, Severity
+from trading.selectors.kills import kills_on
 from trading.services.brokers import broker_for
 from trading.services.fills import fills_record
 from trading.services.gate import gate_pass
@@ -49,7 +50,7 @@ def order_send(*, order: Order, broker: Broker) -> Order:
         return order
     crash_point("c2-sending-committed")
     try:
-        _check_deadline(began)
+        _look_back(order, began)
         receipt = _ask(order, broker)
     except NotSent as e:
         _refuse(order, OrderStatus.REJECTED, e, e.code, verify=0)
@@ -123,8 +124,19 @@ def order_cancel(*, order: Order, broker: Broker) -> bool:
     return True
 
 
-def _check_deadline(began: float) -> None:
-    """A process that was stopped behind the gate must not send what may be concluded already."""
+def _look_back(order: Order, began: float) -> None:
+    """The last look before the write: what the gate allowed may be forbidden by now.
+
+    A process that was stopped behind the gate must not send what may be concluded already, and a
+    kill switch shall catch whoever passed the gate just before it.
+    """
+    if order.purpose == Purpose.ENTRY:
+        pulled = kills_on(
+            account=order.account, deployment=order.deployment_id, symbol=order.symbol_id
+        )
+        switch = pulled.first()
+        if switch is not None:
+            raise NotSent(f"{switch} pulled by {switch.pulled_by}: {switch.reason}", "KILL_SWITCH")
     late = monotonic() - began
     if late > settings.TIMING.call_deadline:
         expected = f"Expected to write within {settings.TIMING.call_deadline:g} s"

@@ -20,6 +20,8 @@ from trading.services.events import Happening, event_append
 RUN_TASK = "trading.tasks.run_strategy"
 TOGETHER = 10
 """Most runs in one hint."""
+QUEUE_SECONDS = 5
+"""How long a hint may wait for a worker before the sweeper gives another: workers die with it."""
 CLAIM_SECONDS = 60
 """How long a worker may take for one run before the sweeper gives it to another."""
 
@@ -90,7 +92,7 @@ def runs_sweep() -> int:
     for run in runs:
         with transaction.atomic():
             taken = StrategyRun.objects.filter(pk=run.pk, deadline=run.deadline).update(
-                state=RunState.QUEUED, deadline=now() + timedelta(seconds=CLAIM_SECONDS)
+                state=RunState.QUEUED, deadline=now() + timedelta(seconds=QUEUE_SECONDS)
             )
             if taken:
                 runs_enqueue(run_ids=[run.pk])
@@ -130,7 +132,7 @@ def _run_of(deployment: Deployment, closed: ClosedBar) -> StrategyRun:
     return StrategyRun(
         deployment=deployment,
         bar_open=closed.open_time,
-        deadline=now() + timedelta(seconds=CLAIM_SECONDS),
+        deadline=now() + timedelta(seconds=QUEUE_SECONDS),
         expires_at=now() + timedelta(seconds=closed.ttl),
     )
 
