@@ -1,6 +1,5 @@
 """A closed bar asks every running deployment once."""
 
-from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -62,4 +61,4 @@ def test_the_sweeper_ends_a_run_whose_signal_is_too_old(desk: Desk) -> None:
 def test_the_sweeper_leaves_a_run_that_is_in_time(desk: Desk) -> None:
     run = desk.close_bar(0, 1.1)
     assert runs_sweep() == 0
-    assert run.deadline - now() > timedelta(seconds=30)
+    assert run.deadline > now()
