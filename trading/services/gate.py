@@ -16,7 +16,8 @@ from django.utils.timezone import now
 
 from trading.engine import risk
 from trading.engine.orders import IN_DOUBT, RESERVING, OrderStatus
-from trading.engine.types import Market, Quote
+from trading.engine.sessions import week_of
+from trading.engine.types import EngineError, Market, Quote
 from trading.models import (
     Account,
     Deployment,
@@ -28,6 +29,7 @@ from trading.models import (
     PositionOrigin,
     Purpose,
     Severity,
+    Side,
 )
 from trading.selectors.kills import kills_on
 from trading.selectors.quotes import quotes_fresh
@@ -37,6 +39,14 @@ from trading.services.leases import lease_standing
 from trading.services.orders import order_tell
 from trading.services.transitions import Cause, order_move
 
+_BOTH = (Side.LONG, Side.SHORT)
+_FORBIDDEN = {
+    "SYMBOL_TRADE_MODE_DISABLED": _BOTH,
+    "SYMBOL_TRADE_MODE_CLOSEONLY": _BOTH,
+    "SYMBOL_TRADE_MODE_LONGONLY": (Side.SHORT,),
+    "SYMBOL_TRADE_MODE_SHORTONLY": (Side.LONG,),
+}
+"""Sides that may not be entered, by the symbol's trade mode."""
 Refusal = tuple[str, str]
 """A stable code, and what was expected and found."""
 
@@ -118,6 +128,8 @@ def _refusal(
             _disk_refusal,
             lambda: _entry_refusal(order),
             lambda: _symbol_refusal(order),
+            lambda: _mode_refusal(order),
+            lambda: _session_refusal(order, quote),
             lambda: _limit_refusal(order, quote),
         ]
     return next((found for check in checks if (found := check()) is not None), None)
@@ -207,6 +219,29 @@ def _symbol_refusal(order: Order) -> Refusal | None:
     if rival.exists():
         return "NETTING_SHARED", f"Expected one running deployment on it, was also {rival[0]}"
     return None
+
+
+def _mode_refusal(order: Order) -> Refusal | None:
+    """What the broker does not allow on the symbol at all, or not to this side."""
+    mode = order.symbol.trade_mode
+    if order.side in _FORBIDDEN.get(mode, ()):
+        side = Side(order.side).label.lower()
+        return "TRADE_DISABLED", f"Expected the broker to allow {side} entries, was {mode}"
+    return None
+
+
+def _session_refusal(order: Order, quote: Quote | None) -> Refusal | None:
+    """No entry outside the symbol's trade sessions, by the market's own clock."""
+    at = quote.time if quote else now()
+    try:
+        week = week_of(order.symbol.sessions, "trade")
+    except EngineError as e:
+        return "MARKET_CLOSED", f"{order.symbol.name}: {e}"
+    if week.is_open(at):
+        return None
+    opens = week.next_open(at)
+    then = f"opens {opens:%a %H:%M} UTC" if opens else "opens not within 15 days"
+    return "MARKET_CLOSED", f"Expected {order.symbol.name} in a trade session, was closed: {then}"
 
 
 def _limit_refusal(order: Order, quote: Quote | None) -> Refusal | None:
