@@ -6,12 +6,13 @@ from django_q.models import OrmQ
 
 from tests.desk import Desk, make_desk
 from tests.factories import make_account, make_candle, make_deployment, make_lease, make_symbol
+from trading.engine.bars import Bar
 from trading.models import Deployment, Order, StrategyRun
 from trading.selectors.quotes import quote_key
 from trading.services import runs
 from trading.services.paper import paper_book_open
 from trading.services.runs import runs_execute
-from trading.services.strategies import runs_enqueue
+from trading.services.strategies import ClosedBar, bar_close
 
 pytestmark = pytest.mark.django_db
 
@@ -74,14 +75,15 @@ def test_what_is_not_begun_in_time_goes_back_to_the_queue(
     assert (run.state, hints()) == ("QUEUED", [(run.pk,), (run.pk,)])
 
 
-def test_runs_share_hints_and_are_named_once_more_backwards() -> None:
-    runs_enqueue(run_ids=range(1, 12))
-    ten = tuple(range(1, 11))
-    assert hints() == [ten, (11,), ten[::-1]]
+def test_a_bar_asks_in_shared_hints_and_once_more_backwards(desk: Desk) -> None:
+    accounts = [desk.account.pk, *(another(desk).account_id for _ in range(10))]
+    closed = ClosedBar(desk.symbol, "M1", Bar(0, 1.1, 1.1, 1.1, 1.1, 1.0, 0.0), 60.0)
+    runs = tuple(run.pk for run in bar_close(closed=closed, account_ids=accounts))
+    assert hints() == [runs[:10], runs[10:], runs[9::-1]]
+    assert bar_close(closed=closed, account_ids=accounts) == []
 
 
-def test_a_bar_asks_every_deployment_once_in_one_hint_and_its_reverse(desk: Desk) -> None:
+def test_a_bar_asks_only_the_accounts_it_is_told(desk: Desk) -> None:
     another(desk)
-    first = desk.close_bar(0, 1.1)
-    assert StrategyRun.objects.count() == 1  # the other account is not this gateway's
-    assert hints() == [(first.pk,)]
+    run = desk.close_bar(0, 1.1)
+    assert hints() == [(run.pk,)]

@@ -60,20 +60,25 @@ def bar_close(*, closed: ClosedBar, account_ids: Iterable[int]) -> list[Strategy
         (_run_of(deployment, closed) for deployment in fresh), ignore_conflicts=True
     )
     runs = list(asked.filter(deployment__in=fresh).order_by("pk")) if fresh else []
-    runs_enqueue(run_ids=[run.pk for run in runs])
+    _ask([run.pk for run in runs])
     return runs
 
 
 def runs_enqueue(*, run_ids: Sequence[int]) -> None:
-    """Hint workers; losing or doubling a hint does no harm.
+    """Hint a worker; losing or doubling the hint does no harm."""
+    async_task(RUN_TASK, *run_ids, save=False)
 
-    Several runs share a hint, and the same runs are in a second one, backwards: where one broker
-    holds a worker up, another worker answers the rest.
+
+def _ask(run_ids: Sequence[int]) -> None:
+    """Hint workers of new runs, several in one hint.
+
+    The same runs are in a second hint, backwards: where one broker holds a worker up, another
+    worker answers the rest.
     """
     groups = [run_ids[at : at + TOGETHER] for at in range(0, len(run_ids), TOGETHER)]
     backwards = [group[::-1] for group in groups if len(group) > 1]
     for group in groups + backwards:
-        async_task(RUN_TASK, *group, save=False)
+        runs_enqueue(run_ids=group)
 
 
 def runs_sweep() -> int:
