@@ -17,6 +17,7 @@ from cryptography.fernet import Fernet
 
 TRUE = ("1", "true", "yes", "on")
 FALSE = ("0", "false", "no", "off")
+_LOOPBACK = re.compile(r"http://(127(\.\d{1,3}){3}|\[::1\])(:\d+)?")
 
 
 class SettingError(SystemExit):
@@ -104,6 +105,19 @@ def url(name: str, schemes: Sequence[str], *, default: str = "") -> str:
         raise SettingError(name, expected=expected, found=_shown(parts, value))
     if not parts.hostname and parts.path in ("", "/"):
         raise SettingError(name, expected=f"{expected} and a host", found=_shown(parts, value))
+    return value
+
+
+def loopback(name: str) -> str:
+    """The URL of a server on this machine, for an emulator: secrets are sent there."""
+    value = url(name, ["http"]).rstrip("/")
+    if value and not _LOOPBACK.fullmatch(value):
+        raise SettingError(
+            name,
+            expected="a URL of this machine such as http://127.0.0.1:8765, "
+            "because the token is sent there",
+            found=_shown(urlsplit(value), value),
+        )
     return value
 
 

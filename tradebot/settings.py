@@ -70,6 +70,7 @@ METAAPI_TOKEN = env.matching(
     "METAAPI_TOKEN", r"[\w.\-]+", expected="a MetaApi token, without blanks", secret=True
 )
 MT_ACCOUNT_ID = env.matching("MT_ACCOUNT_ID", r"[\w\-]+", expected="a MetaApi account id")
+METAAPI_BASE_URL = env.loopback("METAAPI_BASE_URL")
 TELEGRAM_BOT_TOKEN = env.matching(
     "TELEGRAM_BOT_TOKEN", r"\d+:[\w\-]{30,}", expected="DIGITS:LETTERS from @BotFather", secret=True
 )

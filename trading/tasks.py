@@ -1,5 +1,11 @@
 """Entry points of the queue: ids in, a service called, nothing else."""
 
+from trading.services.remote_jobs import (
+    account_deploy_run,
+    account_undeploy_run,
+    connection_sync_run,
+    connection_test_run,
+)
 from trading.services.runs import runs_execute
 from trading.services.sending import order_dispatch
 
@@ -12,3 +18,23 @@ def run_strategy(*run_ids: int) -> None:
 def send_order(order_id: int) -> None:
     """Send an order that waits approved."""
     order_dispatch(order_id=order_id)
+
+
+def sync_connection(connection_id: int) -> None:
+    """Bring the accounts of a connection up to date."""
+    connection_sync_run(connection_id=connection_id)
+
+
+def test_connection(connection_id: int) -> None:
+    """Try a connection out."""
+    connection_test_run(connection_id=connection_id)
+
+
+def deploy_account(account_id: int) -> None:
+    """Have the account's terminal started."""
+    account_deploy_run(account_id=account_id)
+
+
+def undeploy_account(account_id: int) -> None:
+    """Have the account's terminal stopped."""
+    account_undeploy_run(account_id=account_id)

@@ -205,7 +205,7 @@ def test_an_account_without_an_adapter_is_halted_and_says_why(desk: Desk) -> Non
     Session(desk.symbol.source, StillStream()).load()
     account = Account.objects.get()
     assert account.state == "HALTED"
-    assert "expected a broker kind of paper" in account.state_reason
+    assert "expected a broker kind of metaapi, paper" in account.state_reason
 
 
 def test_a_broken_account_leaves_the_others_trading(desk: Desk, session: Session) -> None:

@@ -7,6 +7,7 @@ from pytest_django import Settings
 
 from trading.models import Account, Connection, Deployment, StrategyRun
 from trading.selectors.bars import bars_tail
+from trading.services.accounts import WAITING
 from trading.services.bootstrap import bootstrap_run
 from trading.services.runs import plan_of
 
@@ -45,7 +46,26 @@ def test_the_environment_makes_the_first_metaapi_account(settings: Settings) -> 
         "HALTED",
         "0123456789abcdef",
     )
+    assert (account.state_reason, account.source) == (WAITING, "metaapi-01234567")
     assert Connection.objects.get().token == "canary-token"
+
+
+def test_the_account_named_later_is_made_once(settings: Settings) -> None:
+    settings.METAAPI_TOKEN = "canary-token"
+    assert len(bootstrap_run(demo=False).lines) == 1
+    settings.MT_ACCOUNT_ID = "0123456789abcdef"
+    assert len(bootstrap_run(demo=False).lines) == 1
+    settings.MT_ACCOUNT_ID = "another"
+    assert bootstrap_run(demo=False).lines == []
+    assert Account.objects.count() == 1
+
+
+def test_an_account_that_had_no_adapter_waits_for_the_gateway(settings: Settings) -> None:
+    settings.METAAPI_TOKEN, settings.MT_ACCOUNT_ID = "canary-token", "0123456789abcdef"
+    bootstrap_run(demo=False)
+    Account.objects.update(state_reason="This version has no adapter for MetaApi accounts yet")
+    bootstrap_run(demo=False)
+    assert Account.objects.get().state_reason == WAITING
 
 
 def test_the_token_is_not_readable_in_the_database(settings: Settings) -> None:

@@ -12,6 +12,7 @@ from django.conf import LazySettings
 from tests.brokers.venue.running import Site, entry, venue_process
 from tests.desk import NOON, ScriptedBroker
 from tests.factories import make_account, make_connection
+from tests.metaapi_emulator.running import emulator_thread
 from trading.brokers.base import Receipt, Rejected
 from trading.brokers.venue import Faults, VenueBroker
 from trading.engine.types import OrderKind
@@ -307,3 +308,19 @@ def test_an_error_that_quotes_the_token_is_told_without_it(account: Account, sit
     _, said = flatten(cards_read()[0], Talkative(site.address, site.account), wait=0)
     assert said == ["Main One: close long 0.1 EURUSD #1: Rejected: no dealing with ***"]
     assert TOKEN not in Journal.path().read_text()
+
+
+def test_an_account_at_metaapi_is_closed_over_rest(settings: LazySettings) -> None:
+    with emulator_thread() as metaapi:
+        settings.METAAPI_BASE_URL = metaapi.url
+        name = metaapi.open_account()
+        metaapi.buy(name)
+        sealed = Fernet(settings.FIELD_KEYS[0]).encrypt(metaapi.token.encode()).decode()
+        left, said = flatten(Card("Main", 7, "metaapi", name, "USD", sealed), wait=20)
+        assert (left, metaapi.read(name, "positions")) == ("", [])
+        assert metaapi.token not in str(said) + Journal.path().read_text()
+
+
+def test_a_card_of_metaapi_without_a_token_is_refused() -> None:
+    with pytest.raises(BreakGlassError, match="expected a token on its card"):
+        broker_of_card(Card("Main", 7, "metaapi", "abc", "USD"))

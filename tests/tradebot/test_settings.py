@@ -104,6 +104,13 @@ def test_the_env_file_is_read_and_the_environment_wins(load: Load, tmp_path: Pat
         ("FIELD_KEYS", f"{FIELD_KEY},pw-canary", "was key 2"),
         ("METAAPI_TOKEN", "pw-canary with blanks", "METAAPI_TOKEN: expected a MetaApi token"),
         ("MT_ACCOUNT_ID", "abc", "METAAPI_TOKEN: expected a value, because MT_ACCOUNT_ID is given"),
+        (
+            "METAAPI_BASE_URL",
+            "http://emulator.example:1",
+            "METAAPI_BASE_URL: expected a URL of this",
+        ),
+        ("METAAPI_BASE_URL", "http://u:pw-canary@127.0.0.1:1", "because the token is sent there"),
+        ("METAAPI_BASE_URL", "http://127.0.0.1:1/x", "METAAPI_BASE_URL: expected a URL of this"),
         ("TELEGRAM_BOT_TOKEN", "pw-canary", "TELEGRAM_BOT_TOKEN: expected DIGITS:LETTERS"),
         ("TELEGRAM_CHAT_ID", "my chat", "TELEGRAM_CHAT_ID: expected a number or @channelname"),
         ("LOG_LEVEL", "LOUD", "LOG_LEVEL: expected DEBUG or INFO"),
@@ -156,3 +163,8 @@ def manage(var: Path, *arguments: str, **variables: str) -> subprocess.Completed
         text=True,
         check=False,
     )
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8765", "http://127.1.2.3/", "http://[::1]:9"])
+def test_an_emulator_is_on_this_machine(load: Load, url: str) -> None:
+    assert load(METAAPI_BASE_URL=url)["METAAPI_BASE_URL"] == url.rstrip("/")

@@ -2,6 +2,7 @@
 
 from trading.admin import (
     accounts,
+    connections,
     events,
     leases,
     markets,
@@ -15,6 +16,7 @@ from trading.admin import (
 
 __all__ = [
     "accounts",
+    "connections",
     "events",
     "leases",
     "markets",

@@ -1,19 +1,21 @@
-"""Accounts, the connections that reach them, and their equity."""
+"""Accounts and their equity."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.options import InlineModelAdmin
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.db.models import Field, ForeignKey, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.views import ChangeList
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from trading.admin.base import NOTHING, JournalAdmin, ModelAdmin, ReadOnlyAdmin, badge, display
 from trading.admin.leases import LeaseInline
@@ -23,6 +25,8 @@ from trading.selectors.conditions import Condition, conditions_of
 from trading.selectors.netting import shared_symbols
 from trading.services.accounts import account_halt, account_reduce, account_release
 from trading.services.paper import paper_book_open
+from trading.services.remote import source_of
+from trading.services.remote_jobs import account_deploy_ask, account_undeploy_ask
 
 HEALTH_LABELS = {
     "ACTIVE": "success",
@@ -36,51 +40,7 @@ NEVER_CHANGED = ["kind", "source", "currency"]
 
 UNEXPECTED = ("manual_policy", "adopt_risk_percent", "unprotected_policy", "position_mode")
 AT_THE_BROKER = (("kind", "source"), ("currency", "leverage"), "connection", "external_id")
-
-
-class ConnectionForm(forms.ModelForm[Connection]):
-    """The token goes in and never comes out: the page does not even read it."""
-
-    new_token = forms.CharField(
-        label="API token",
-        strip=True,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}),
-        help_text="Stored encrypted and never shown again",
-    )
-
-    class Meta:
-        model = Connection
-        fields = ["name"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if self.instance.pk is not None:
-            self.fields["new_token"].required = False
-            self.fields["new_token"].help_text += ". Leave it blank to keep the one in use"
-
-
-@admin.register(Connection)
-class ConnectionAdmin(ModelAdmin[Connection]):
-    form = ConnectionForm
-    list_display = ["name", "created_at"]
-    search_fields = ["name"]
-    ordering = ["name"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
-        return super().get_queryset(request).defer("token")
-
-    def save_model(
-        self,
-        request: HttpRequest,
-        obj: Connection,
-        form: forms.ModelForm[Connection],
-        change: bool,
-    ) -> None:
-        columns = set(form.changed_data) & {"name"}
-        if form.cleaned_data["new_token"]:
-            obj.token = form.cleaned_data["new_token"]
-            columns.add("token")
-        obj.save(update_fields=columns if change else None)
+AT_METAAPI = (("platform", "server"), ("login", "region"), "remote_state")
 
 
 class AccountForm(forms.ModelForm[Account]):
@@ -94,6 +54,18 @@ class AccountForm(forms.ModelForm[Account]):
                 choices=kinds, label="Broker", widget=UnfoldAdminSelectWidget
             )
             self.fields["balance"].help_text = "What a paper account starts with"
+
+    def clean(self) -> None:
+        """A MetaApi account is one that MetaApi knows, and has no other row."""
+        data = super().clean() or self.cleaned_data
+        if data.get("kind") != "metaapi":
+            return
+        for name in ("connection", "external_id"):
+            if not data.get(name):
+                self.add_error(name, "Expected a value for an account at MetaApi, was none")
+        known = Account.objects.filter(kind="metaapi", external_id=data.get("external_id") or "-")
+        if row := known.first():
+            self.add_error("external_id", f"Expected an account without a row, was {row}")
 
     def clean_position_mode(self) -> str:
         """One running deployment for each symbol, where all share its position."""
@@ -130,6 +102,16 @@ class AccountForm(forms.ModelForm[Account]):
         }
 
 
+class ConnectionFilter(admin.RelatedFieldListFilter):
+    """Names only: the stock filter reads whole rows, and the tokens with them."""
+
+    def field_choices(
+        self, field: Field[Any, Any], request: HttpRequest, model_admin: Any
+    ) -> list[tuple[str, Any]]:
+        rows = Connection.objects.order_by("name").values_list("pk", "name")
+        return [(str(pk), name) for pk, name in rows]
+
+
 class AccountList(ChangeList):
     """The list with the condition of every account in it, found for all at once."""
 
@@ -149,14 +131,14 @@ def condition_keep(accounts: Iterable[Account]) -> None:
 class AccountAdmin(ModelAdmin[Account]):
     form = AccountForm
     list_display = ["name", "kind", "condition_label", "why", "equity", "balance", "currency"]
-    list_filter = ["state", "kind", "is_demo", "connection"]
-    list_select_related = ["connection", "lease"]
+    list_filter = ["state", "kind", "is_demo", ("connection", ConnectionFilter)]
     search_fields = ["name", "external_id"]
     autocomplete_fields = ["connection"]
     ordering = ["name"]
-    actions = ["halt", "reduce", "release"]
+    actions = ["halt", "reduce", "release", "deploy", "undeploy"]
     readonly_fields = [
         "condition",
+        *("platform", "server", "login", "region", "remote_state"),
         "equity",
         "margin",
         "day_start_equity",
@@ -168,7 +150,7 @@ class AccountAdmin(ModelAdmin[Account]):
             None,
             {
                 "fields": ["condition", "name", "is_demo"],
-                "description": "Halt, reduce and release are actions of the list.",
+                "description": "Halt, reduce, release, deploy, undeploy: actions of the list.",
             },
         ),
         ("At the broker", {"fields": AT_THE_BROKER}),
@@ -198,6 +180,25 @@ class AccountAdmin(ModelAdmin[Account]):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[AccountList]:
         return AccountList
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
+        """The connection without its token: the web needs no key."""
+        rows = super().get_queryset(request).select_related("connection", "lease")
+        return rows.defer("connection__token")
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        if db_field.name == "connection":
+            kwargs["queryset"] = Connection.objects.defer("token")
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Account | None = None) -> Any:
+        found = list(super().get_fieldsets(request, obj))
+        if obj is None or obj.kind != "metaapi":
+            return found
+        told = {"fields": AT_METAAPI, "description": "As MetaApi told at the last look."}
+        return [*found[:2], ("At MetaApi", told), *found[2:]]
+
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Account | None:
@@ -221,11 +222,15 @@ class AccountAdmin(ModelAdmin[Account]):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Account | None = None) -> list[str]:
         fixed = [*NEVER_CHANGED, "balance"] if obj is not None else []
+        if obj is not None and obj.kind == "metaapi":
+            fixed += ["external_id"]
         return [*self.readonly_fields, *fixed]
 
     def save_model(
         self, request: HttpRequest, obj: Account, form: forms.ModelForm[Account], change: bool
     ) -> None:
+        if not change and obj.kind == "metaapi":
+            obj.balance, obj.source = Decimal(0), source_of(obj.external_id)
         if not change:
             obj.equity = obj.balance
         super().save_model(request, obj, form, change)
@@ -254,6 +259,43 @@ class AccountAdmin(ModelAdmin[Account]):
         self.message_user(
             request, f"{released} released; each trades once the gateway has reached its broker"
         )
+
+    @admin.action(description="Deploy: start the terminal at MetaApi", permissions=["change"])
+    def deploy(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse | None:
+        what = "Its terminal starts at MetaApi, which costs money as long as it runs."
+        return self._asked(request, queryset, account_deploy_ask, ("deploy", what))
+
+    @admin.action(description="Undeploy: stop the terminal at MetaApi", permissions=["change"])
+    def undeploy(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse | None:
+        what = (
+            "Its terminal stops at MetaApi: no quotes, no orders, and nobody looks after its stops."
+            " Refused while anything is open."
+        )
+        return self._asked(request, queryset, account_undeploy_ask, ("undeploy", what))
+
+    def _asked(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Account],
+        ask: Callable[..., None],
+        action: tuple[str, str],
+    ) -> HttpResponse | None:
+        """Ask the person first, then the queue."""
+        assert isinstance(request.user, User)
+        name, what = action
+        accounts = list(queryset.filter(kind="metaapi", connection__isnull=False))
+        if not accounts:
+            self.message_user(request, "Expected accounts at MetaApi, was none", messages.ERROR)
+            return None
+        if "confirmed" not in request.POST:
+            context = {**self.admin_site.each_context(request), "action": name, "what": what}
+            context |= {"accounts": accounts, "opts": self.opts, "title": f"{name.title()}?"}
+            return TemplateResponse(request, "admin/trading/account/confirm.html", context)
+        for account in accounts:
+            ask(account=account, actor=request.user)
+        message = f"{len(accounts)} asked for; the events tell what became of it"
+        self.message_user(request, message)
+        return None
 
 
 def _condition(account: Account) -> Condition:

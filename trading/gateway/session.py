@@ -19,7 +19,7 @@ from trading.gateway.frames import FramePublisher
 from trading.gateway.seat import Seat
 from trading.models import Account, Deployment, Symbol
 from trading.services.accounts import account_halt, equity_sample
-from trading.services.brokers import broker_for
+from trading.services.brokers import gateway_broker_for
 from trading.services.leases import LeaseLost
 from trading.services.markets import bars_backfill
 from trading.services.quotes import quotes_post, quotes_put
@@ -167,14 +167,17 @@ class Session:
 
     def _seat(self, account: Account) -> Seat | None:
         seat = self._seats.get(account.pk)
-        if seat is not None:
+        if seat is not None and _money_of(seat.account) == _money_of(account):
             seat.account = account
             return seat
         try:
-            return Seat(account, broker_for(account=account, quotes=self._read_quotes))
+            broker = gateway_broker_for(account=account, quotes=self._read_quotes)
         except EngineError as e:
             account_halt(account=account, reason=str(e))
             return None
+        if seat is not None:
+            seat.drop()
+        return Seat(account, broker)
 
     def _read_quotes(self) -> Mapping[str, Quote]:
         return self._quotes
@@ -184,3 +187,8 @@ class Session:
         deployments = Deployment.objects.filter(symbol__source=self.source)
         traded = set(deployments.values_list("symbol__name", "timeframe"))
         return traded | {(name, "M1") for name in self._symbols}
+
+
+def _money_of(account: Account) -> tuple[str, int, str]:
+    """What a broker was built with: once MetaApi has told it, another one is needed."""
+    return account.currency, account.leverage, account.external_id

@@ -9,20 +9,25 @@ from time import monotonic, sleep
 import structlog
 from django.db import DatabaseError, close_old_connections, connections
 
+from trading.brokers.base import BrokerError
+from trading.engine.types import EngineError
+from trading.gateway.porter import Porter
 from trading.gateway.session import Session
 from trading.gateway.sweeper import Sweeper
 from trading.models import Account
-from trading.services.accounts import account_halt
+from trading.services.accounts import account_halt, account_wait
 from trading.services.bootstrap import metaapi_create
 from trading.services.journal import journal_ingest
 from trading.services.leases import Grip, LeaseRefused, lease_acquire, lease_release, lease_renew
-from trading.services.markets import Feed, feeds, market_clock_save
+from trading.services.markets import Feed, feeds, market_clock_save, sources_known
 
 STEP_SECONDS = 0.25
 CLOCK_SECONDS = 2.0
 LOOK_SECONDS = 1.0
 RESTART_SECONDS = 1.0
 """Pause before a session that failed is started again."""
+REOPEN_SECONDS = 10.0
+"""Pause before a stream that could not be opened is tried again."""
 log = structlog.get_logger(__name__)
 
 
@@ -73,6 +78,8 @@ class Supervisor:
         self.stopping = False
         self._live: dict[str, Live] = {}
         self._sweeper = Sweeper()
+        self._porter = Porter()
+        self._refused: dict[str, float] = {}
         self._saved = monotonic()
         self._looked = -inf
 
@@ -80,11 +87,13 @@ class Supervisor:
         """Start sessions, keep them alive, sweep, and stop everything in order."""
         metaapi_create()
         halt_unsupported()
+        self._porter.start()
         try:
             while not self.stopping:
                 self._try_step()
                 sleep(STEP_SECONDS)
         finally:
+            self._porter.stop()
             for source in list(self._live):
                 self._end(source)
 
@@ -124,17 +133,33 @@ class Supervisor:
             log.warning("break-glass journal taken in", lines=count)
 
     def _start(self) -> None:
-        """Sessions of the sources that have none here, where nobody else runs their market."""
-        for feed in feeds():
-            if feed.source in self._live:
-                continue
-            try:
-                grip = lease_acquire(market=feed.market) if feed.market is not None else None
-            except LeaseRefused:
-                continue
-            if grip is not None or feed.market is None:
-                log.info("session starting", source=feed.source)
-                self._live[feed.source] = Live(feed, grip)
+        """Sessions of the sources that have none here, where nobody else runs their market; none
+        of those that are gone or have changed."""
+        found = {feed.source: feed for feed in feeds()}
+        for source, live in list(self._live.items()):
+            if source not in found or found[source].version != live.feed.version:
+                log.info("session ending: its source is gone or has changed", source=source)
+                self._end(source)
+        for source, feed in found.items():
+            waits = monotonic() - self._refused.get(source, -inf) < REOPEN_SECONDS
+            if source not in self._live and not waits:
+                self._open(feed)
+
+    def _open(self, feed: Feed) -> None:
+        try:
+            grip = lease_acquire(market=feed.market) if feed.market is not None else None
+        except LeaseRefused:
+            return
+        if grip is None and feed.market is not None:
+            return
+        log.info("session starting", source=feed.source)
+        try:
+            self._live[feed.source] = Live(feed, grip)
+        except (BrokerError, EngineError) as e:
+            log.error("stream not opened", source=feed.source, error=str(e))
+            self._refused[feed.source] = monotonic()
+            for account in Account.objects.filter(kind="metaapi", source=feed.source):
+                account_wait(account=account, reason=f"its stream: {e}")
 
     def _end(self, source: str) -> None:
         try:
@@ -145,6 +170,5 @@ class Supervisor:
 
 def halt_unsupported() -> None:
     """Accounts whose source no session serves stay halted and say why."""
-    served = [feed.source for feed in feeds()]
-    for account in Account.objects.exclude(source__in=served):
+    for account in Account.objects.exclude(source__in=sources_known()):
         account_halt(account=account, reason=f"No session serves the source {account.source!r}")

@@ -23,9 +23,10 @@ from trading.models import (
     Strategy,
     Symbol,
 )
-from trading.services.accounts import account_halt
+from trading.services.accounts import WAITING
 from trading.services.bars import bars_store
 from trading.services.paper import paper_book_open
+from trading.services.remote import placeholder, source_of
 
 DEMO_ACCOUNT = "Paper demo"
 DEMO_SYMBOLS = ("EURUSD", "GBPUSD", "XAUUSD")
@@ -54,7 +55,7 @@ def bootstrap_run(*, demo: bool) -> BootstrapReport:
     """Make what is missing; running it again changes nothing."""
     report = BootstrapReport(admin_password=admin_create())
     if metaapi_create():
-        report.lines.append("Created the MetaApi connection and its first account (halted)")
+        report.lines.append("Created the MetaApi connection; the gateway brings its account up")
     if demo and demo_create():
         report.lines.append(f"Created the demo: account {DEMO_ACCOUNT!r} with 10,000.00 USD")
     return report
@@ -72,24 +73,37 @@ def admin_create() -> str | None:
 
 @transaction.atomic
 def metaapi_create() -> bool:
-    """Connection and account from METAAPI_TOKEN and MT_ACCOUNT_ID, once; False without a token."""
+    """Connection and account from METAAPI_TOKEN and MT_ACCOUNT_ID, once; False when nothing was
+    made. The gateway finds out the rest and starts the account's terminal.
+    """
+    _metaapi_let_go()
     if not settings.METAAPI_TOKEN:
         return False
-    connection, created = Connection.objects.get_or_create(
+    connection, created = Connection.objects.defer("token").get_or_create(
         name="MetaApi", defaults={"token": settings.METAAPI_TOKEN}
     )
-    if not created or not settings.MT_ACCOUNT_ID:
+    external_id = settings.MT_ACCOUNT_ID
+    known = Account.objects.filter(kind="metaapi")
+    if not external_id or known.filter(external_id=external_id).exists():
         return created
-    account = Account.objects.create(
-        name=f"MetaApi {settings.MT_ACCOUNT_ID[:8]}",
+    if known.filter(connection_id=connection.pk).exists():
+        return created  # from now on the admin is the place
+    Account.objects.create(
+        name=placeholder(external_id),
         kind="metaapi",
-        connection=connection,
-        external_id=settings.MT_ACCOUNT_ID,
-        source="metaapi",
+        connection_id=connection.pk,
+        external_id=external_id,
+        source=source_of(external_id),
         is_demo=False,
+        state_reason=WAITING,
     )
-    account_halt(account=account, reason="This version has no adapter for MetaApi accounts yet")
     return True
+
+
+def _metaapi_let_go() -> None:
+    """Versions without an adapter halted their account for good; now it only waits."""
+    halted = Account.objects.filter(kind="metaapi", state_reason__startswith="This version has no")
+    halted.update(state_reason=WAITING)
 
 
 @transaction.atomic

@@ -26,10 +26,11 @@ from django.utils.text import slugify
 
 from trading.brokers import BROKERS
 from trading.brokers.base import Broker
+from trading.brokers.metaapi import MetaApiBroker, MetaApiClient
 from trading.brokers.venue.client import VenueBroker
-from trading.engine.types import EngineError, PositionState, RestingOrder
+from trading.engine.types import EngineError, PositionState, RestingOrder, Snapshot
 from trading.models import Account
-from trading.services.brokers import venue_of
+from trading.services.brokers import metaapi_hosts, venue_of
 
 CALL_SECONDS: Final = 10.0
 """A close is harmless to repeat: better to ask again than to wait long for one answer."""
@@ -114,12 +115,24 @@ def broker_of_card(card: Card) -> Broker:
         except EngineError as e:
             raise BreakGlassError(str(e)) from e
         return VenueBroker(address, name, min(CALL_SECONDS, settings.TIMING.call_deadline))
+    if card.kind == "metaapi":
+        if not card.token:
+            raise BreakGlassError(f"{card.name}: expected a token on its card, was none")
+        client = MetaApiClient(card.token, card.external_id, metaapi_hosts())
+        return _OpenNow(client, card.currency)
     if card.kind == "paper":
         raise BreakGlassError(
             f"{card.name}: expected a broker outside, was paper: its broker is the database itself"
         )
     kinds = ", ".join(sorted(BROKERS.keys() - {"paper"}))
     raise BreakGlassError(f"{card.name}: expected a broker kind of {kinds}, was {card.kind!r}")
+
+
+class _OpenNow(MetaApiBroker):
+    """For what is open now a reading of MetaApi is enough: only its history may have holes."""
+
+    def snapshot(self, since: datetime) -> Snapshot:
+        return replace(super().snapshot(since), is_complete=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,30 @@
-"""Building the broker of an account."""
+"""Building the broker of an account, and what asks MetaApi about it.
+
+This is the only place that decrypts the token of a connection.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import TYPE_CHECKING
 
+from cryptography.fernet import InvalidToken
 from django.conf import settings
 
 from trading.brokers import BROKERS
-from trading.brokers.base import Broker
+from trading.brokers.base import Broker, Stream
+from trading.brokers.metaapi import Hosts, MetaApiBroker, MetaApiClient, Provisioning
 from trading.brokers.paper import PaperBroker, PaperTerms
 from trading.brokers.venue.client import VenueBroker
 from trading.engine.book import Listing
 from trading.engine.types import Costs, EngineError, Quote
-from trading.models import Account, Symbol
+from trading.models import Account, Connection, Symbol
 from trading.selectors.quotes import quotes_fresh
 from trading.services.paper import DatabasePaperStore
+
+if TYPE_CHECKING:
+    from trading.brokers.metaapi.stream import Link
 
 Quotes = Callable[[], Mapping[str, Quote]]
 
@@ -29,8 +39,23 @@ def broker_for(*, account: Account, quotes: Quotes | None = None) -> Broker:
     if account.kind == "venue":
         address, name = venue_of(account)
         return VenueBroker(address, name, settings.TIMING.call_deadline)
+    if account.kind == "metaapi":
+        client = metaapi_client(account=account)
+        return MetaApiBroker(client, account.currency, account.leverage)
     kinds = ", ".join(sorted(BROKERS))
     raise EngineError(f"{account}: expected a broker kind of {kinds}, was {account.kind!r}")
+
+
+def gateway_broker_for(*, account: Account, quotes: Quotes | None = None) -> Broker:
+    """The broker a session works with: as `broker_for`, but of MetaApi by its stream, which alone
+    can prove that something did not happen. Loads the SDK: for the gateway only."""
+    if account.kind != "metaapi":
+        return broker_for(account=account, quotes=quotes)
+    from trading.brokers.metaapi.gateway import MetaApiGatewayBroker
+
+    client = metaapi_client(account=account)
+    rest = MetaApiBroker(client, account.currency, account.leverage)
+    return MetaApiGatewayBroker(_link(account), rest)
 
 
 def venue_of(account: Account) -> tuple[str, str]:
@@ -45,6 +70,74 @@ def venue_of(account: Account) -> tuple[str, str]:
 def costs_of(symbol: Symbol) -> Costs:
     """The costs a symbol is traded with."""
     return Costs(symbol.commission_per_lot, symbol.slippage_ticks)
+
+
+# --- MetaApi
+
+_CLIENTS: dict[str, tuple[str, MetaApiClient]] = {}
+"""By account id: the fingerprint of the token it was made with, and the client."""
+
+
+def metaapi_client(*, account: Account) -> MetaApiClient:
+    """What asks MetaApi about an account: one in each process until the token changes.
+
+    EngineError without an external id, a connection, or a key that opens its token.
+    """
+    if not account.external_id:
+        raise EngineError(f"{account}: expected the account's id at MetaApi, was none")
+    token = token_of(connection_id=account.connection_id)
+    hosts = metaapi_hosts()
+    fingerprint = fingerprint_of(f"{token} {hosts.base_url}")
+    known = _CLIENTS.get(account.external_id)
+    if known is None or known[0] != fingerprint:
+        client = MetaApiClient(token, account.external_id, hosts)
+        known = _CLIENTS[account.external_id] = (fingerprint, client)
+    return known[1]
+
+
+def metaapi_stream(*, account: Account) -> Stream:
+    """The prices and executions of an account, told as they happen; loads the SDK: for the gateway
+    only. EngineError as `metaapi_client`, Unavailable when the SDK does not start."""
+    from trading.brokers.metaapi.gateway import MetaApiStream
+
+    return MetaApiStream(_link(account), metaapi_client(account=account))
+
+
+def metaapi_provisioning(*, connection: Connection) -> Provisioning:
+    """What lists and starts the accounts of a connection; EngineError as `token_of`."""
+    return Provisioning(token_of(connection_id=connection.pk), metaapi_hosts())
+
+
+def metaapi_hosts() -> Hosts:
+    """Where MetaApi is: its own servers, or the emulator of METAAPI_BASE_URL."""
+    return Hosts(base_url=settings.METAAPI_BASE_URL)
+
+
+def token_of(*, connection_id: int | None) -> str:
+    """The token of a connection; EngineError when there is none or no key opens it."""
+    if connection_id is None:
+        raise EngineError("Expected a connection with a token, was no connection")
+    try:
+        token = Connection.objects.values_list("token", flat=True).get(pk=connection_id)
+    except Connection.DoesNotExist:
+        raise EngineError("Expected a connection with a token, was none such") from None
+    except InvalidToken:
+        raise EngineError("Expected a key of FIELD_KEYS that opens the token, was none") from None
+    if not token:
+        raise EngineError("Expected a connection with a token, was an empty one")
+    return token
+
+
+def fingerprint_of(token: str) -> str:
+    """Tells tokens apart without showing them."""
+    return sha256(token.encode()).hexdigest()[:16]
+
+
+def _link(account: Account) -> Link:
+    from trading.brokers.metaapi.stream import HubOptions, hub_for
+
+    token = token_of(connection_id=account.connection_id)
+    return hub_for(token, HubOptions(hosts=metaapi_hosts())).link(account.external_id)
 
 
 def _paper(account: Account, quotes: Quotes | None) -> PaperBroker:

@@ -82,6 +82,17 @@ def test_a_known_failure_says_what_to_do(script: Script, code: str, sentence: st
     assert caught.value.cure in str(caught.value)
 
 
+def test_an_unknown_server_comes_with_the_names_metaapi_suggests(script: Script) -> None:
+    near = {"Broker Ltd": ["Broker-Demo", "Broker-Live"], "odd": None}
+    details = {"code": "E_SRV_NOT_FOUND", "serversByBrokers": near}
+    script.then("accounts", said({"message": "x", "details": details}, 400))
+    with pytest.raises(
+        ProvisioningError, match=r"Broker-Demo \(Broker Ltd\), Broker-Live"
+    ) as caught:
+        provisioning(script).create_account(TERMS)
+    assert caught.value.code == "E_SRV_NOT_FOUND"
+
+
 @pytest.mark.parametrize("failure", [httpx.ReadError("x"), said({}, 500), said({}, 429)])
 def test_making_an_account_is_never_tried_again(script: Script, failure: Any) -> None:
     script.then("accounts", failure)

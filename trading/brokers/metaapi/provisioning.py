@@ -19,6 +19,7 @@ from trading.brokers.metaapi.transport import HTTP, Answer, Call, Http, Token
 
 PAGE: Final = 100
 MOST_PAGES: Final = 100
+MOST_SUGGESTED: Final = 5
 _IN_PROGRESS: Final = 202
 _CURES: Final[Mapping[str, tuple[str, str]]] = {
     "E_SRV_NOT_FOUND": (
@@ -233,11 +234,24 @@ def _pause_of(answer: Answer) -> float:
     return min(float(asked), 60.0) if asked.isdecimal() else 5.0
 
 
+def _servers_of(details: Mapping[str, Any]) -> str:
+    """The first servers with similar names that MetaApi suggests, with their brokers."""
+    brokers = details.get("serversByBrokers")
+    if not isinstance(brokers, Mapping):
+        return ""
+    lists = ((broker, names) for broker, names in brokers.items() if isinstance(names, list))
+    near = [f"{name} ({broker})" for broker, names in lists for name in names]
+    return ", ".join(near[:MOST_SUGGESTED])[:300]
+
+
 def _explained(failure: Failed, password: str) -> ProvisioningError:
     """The failure in words of what to do. It is not chained: what caused it holds the request."""
-    code = failure.details if isinstance(failure.details, str) else failure.code
+    details = failure.details if isinstance(failure.details, Mapping) else {}
+    named = details.get("code", failure.details)
+    code = named if isinstance(named, str) else failure.code
     if code in _CURES:
         sentence, cure = _CURES[code]
-        return ProvisioningError(sentence, code, cure)
+        near = _servers_of(details)
+        return ProvisioningError(sentence, code, f"It knows {near}. {cure}" if near else cure)
     message = str(failure)
     return ProvisioningError(message.replace(password, "(password)") if password else message, code)
