@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 from django.conf import LazySettings
 
 from tests.conftest import ROOT
 from tests.factories import make_account, make_connection
+from tests.gateway.test_session import StillStream
 from tests.metaapi_emulator.running import EmulatorSite
 from tests.processes import wait_for
 from tests.services.metaapi_site import emulated
+from trading.gateway.session import Session
+from trading.gateway.supervisor import Supervisor
 from trading.models import Account, Connection, Lease
 from trading.services.markets import metaapi_feeds, sources_known
 
@@ -91,3 +95,34 @@ def test_a_changed_token_is_another_version_of_the_feed() -> None:
     connection.save()
     assert metaapi_feeds()[0].version != before
     assert "token" not in before
+
+
+@pytest.mark.django_db
+def test_a_stream_that_cannot_be_opened_makes_its_account_wait(settings: LazySettings) -> None:
+    row = account()
+    settings.FIELD_KEYS = [Fernet.generate_key().decode()]
+    Supervisor()._start()
+    row.refresh_from_db(fields=["state", "state_reason"])
+    assert row.state_reason.startswith("Waiting for its stream: Expected a key of FIELD_KEYS")
+
+
+@pytest.mark.django_db
+def test_a_paper_account_on_the_prices_of_a_metaapi_account_is_served_with_it() -> None:
+    paper = make_account(source="metaapi-abc")
+    session = Session("metaapi-abc", StillStream())
+    session.load()
+    assert Lease.objects.get().account == paper
+
+
+@pytest.mark.django_db
+def test_money_that_metaapi_has_told_gives_the_account_another_broker() -> None:
+    paper = make_account(source="metaapi-abc")
+    session = Session("metaapi-abc", StillStream())
+    session.load()
+    before = session._seats[paper.pk]
+    session.load()
+    assert session._seats[paper.pk] is before
+    Account.objects.update(currency="EUR")
+    session.load()
+    assert session._seats[paper.pk] is not before
+    assert session._seats[paper.pk].grip is not None
