@@ -19,6 +19,7 @@ from trading.models import (
     EquityPoint,
     Event,
     Fill,
+    HistoryBackfill,
     HistoryImport,
     KillSwitch,
     Lease,
@@ -33,6 +34,7 @@ from trading.models import (
     Strategy,
     StrategyRun,
     Symbol,
+    SymbolSpecification,
 )
 from trading.services.clock import clock_read
 from trading.services.events import Happening, event_append
@@ -223,6 +225,27 @@ def make_history_import(**fields: Any) -> HistoryImport:
         "rows": 1,
     }
     return HistoryImport.objects.create(**{**given, **fields})
+
+
+def make_backfill(**fields: Any) -> HistoryBackfill:
+    given = {
+        "symbol": fields.get("symbol") or make_symbol(),
+        "timeframe": "M1",
+        "start": MONDAY - timedelta(days=2),
+        "end": MONDAY,
+        "reached": MONDAY - timedelta(days=1),
+        "state": HistoryBackfill.State.FAILED,
+    }
+    return HistoryBackfill.objects.create(**{**given, **fields})
+
+
+def make_specification(**fields: Any) -> SymbolSpecification:
+    given = {
+        "symbol": fields.get("symbol") or make_symbol(),
+        "content": {"digits": 5},
+        "sha256": f"{next(_numbers):064x}",
+    }
+    return SymbolSpecification.objects.create(**{**given, **fields})
 
 
 def make_simulated_market(**fields: Any) -> SimulatedMarket:

@@ -30,6 +30,8 @@ GROUPS: Final = {
         "trading.Candle": "candlestick_chart",
         "trading.BarChunk": "database",
         "trading.HistoryImport": "upload_file",
+        "trading.HistoryBackfill": "cloud_download",
+        "trading.SymbolSpecification": "fact_check",
         "trading.SimulatedMarket": "casino",
     },
     "Notifications": {

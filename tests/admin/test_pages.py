@@ -52,6 +52,7 @@ ENGINES_OWN: Final[dict[type[Model], Callable[[], Model]]] = {
     models.Candle: factories.make_candle,
     models.BarChunk: factories.make_chunk,
     models.HistoryImport: factories.make_history_import,
+    models.SymbolSpecification: factories.make_specification,
     models.StrategyRun: factories.make_run,
     models.Order: factories.make_order,
     models.Lease: lambda: factories.make_lease(account=factories.make_account()),
@@ -70,7 +71,10 @@ LATCHED: Final[dict[type[Model], Callable[[], Model]]] = {
     models.KillSwitch: factories.make_kill_switch
 }
 """Made by pulling, changed by re-arming, deleted by nobody."""
-STEERED: Final[dict[type[Model], Callable[[], Model]]] = {models.Position: factories.make_position}
+STEERED: Final[dict[type[Model], Callable[[], Model]]] = {
+    models.Position: factories.make_position,
+    models.HistoryBackfill: factories.make_backfill,
+}
 """The engine's, but actions ask for changes."""
 ALL: Final = {**EDITABLE, **ENGINES_OWN, **HALF, **LATCHED, **STEERED}
 pytestmark = pytest.mark.django_db

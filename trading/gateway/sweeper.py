@@ -1,4 +1,5 @@
-"""The sweeper: what the queue lost is asked again, and the live tail is kept short."""
+"""The sweeper: what the queue lost is asked again, the live tail is kept short, and the brokers'
+specifications are read once a day."""
 
 from __future__ import annotations
 
@@ -8,11 +9,15 @@ from time import monotonic
 import structlog
 
 from trading.models import Candle
+from trading.services.backfills import backfills_sweep
 from trading.services.bars import candles_compact
+from trading.services.specifications import specifications_enqueue
 from trading.services.strategies import runs_sweep
 
 SWEEP_SECONDS = 2.0
+BACKFILL_SECONDS = 30.0
 COMPACT_SECONDS = 300.0
+SPECIFICATION_SECONDS = 86_400.0
 TAIL = timedelta(days=2)
 """Live candles older than this, by their market's clock, move into chunks."""
 log = structlog.get_logger(__name__)
@@ -24,9 +29,11 @@ class Sweeper:
     def __init__(self) -> None:
         self._swept = 0.0
         self._compacted = monotonic()
+        self._filled = monotonic()
+        self._specified: float | None = None
 
     def step(self) -> None:
-        """Sweep runs, and now and then compact candles."""
+        """Sweep runs and backfills, compact candles and have specifications read."""
         if monotonic() - self._swept >= SWEEP_SECONDS:
             self._swept = monotonic()
             overdue = runs_sweep()
@@ -35,6 +42,12 @@ class Sweeper:
         if monotonic() - self._compacted >= COMPACT_SECONDS:
             self._compacted = monotonic()
             candles_shorten()
+        if monotonic() - self._filled >= BACKFILL_SECONDS:
+            self._filled = monotonic()
+            backfills_sweep()
+        if self._specified is None or monotonic() - self._specified >= SPECIFICATION_SECONDS:
+            self._specified = monotonic()
+            specifications_enqueue()
 
 
 def candles_shorten() -> int:
