@@ -11,7 +11,7 @@ from django_q.models import OrmQ
 
 from tests.brokers.test_contract import BUY
 from tests.desk import NOON, Desk, make_desk, swings
-from tests.factories import make_account, make_position
+from tests.factories import make_account, make_position, make_symbol
 from trading.engine.bars import resample
 from trading.engine.timing import Timing
 from trading.engine.types import Bars, Quote
@@ -218,6 +218,14 @@ def test_a_broken_account_leaves_the_others_trading(desk: Desk, session: Session
     assert Account.objects.get(name="nonsense").state == "HALTED"
     broken.refresh_from_db()
     assert broken.observed_at is None
+
+
+def test_a_symbol_that_comes_later_is_streamed_too(desk: Desk, session: Session) -> None:
+    session.stream.start([], lambda quote: None)
+    make_symbol(name="GBPUSD")
+    session.follow()
+    assert isinstance(session.stream, StillStream)
+    assert set(session.stream.symbols) == {"EURUSD", "GBPUSD"}
 
 
 def test_a_paused_deployment_leaves_the_candles_coming(desk: Desk, session: Session) -> None:

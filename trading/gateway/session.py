@@ -18,6 +18,7 @@ from trading.gateway.clock import BarClock, Closing
 from trading.gateway.frames import FramePublisher
 from trading.gateway.seat import Seat
 from trading.models import Account, Deployment, Symbol
+from trading.selectors.symbols import symbols_streamed
 from trading.services.accounts import account_halt, equity_sample
 from trading.services.brokers import gateway_broker_for
 from trading.services.leases import LeaseLost
@@ -42,6 +43,7 @@ class Session:
         self._inbox: SimpleQueue[Quote] = SimpleQueue()
         self._clock = BarClock()
         self._symbols: dict[str, Symbol] = {}
+        self._streamed: set[str] = set()
         self._quotes: dict[str, Quote] = {}
         self._seats: dict[int, Seat] = {}
         self._frames = FramePublisher()
@@ -50,6 +52,7 @@ class Session:
         """Stream, judge, close bars, observe; one account's trouble is that account's alone."""
         self.load()
         self.stream.start(list(self._symbols), self._inbox.put)
+        self._streamed = set(self._symbols)
         try:
             self._loop()
         finally:
@@ -60,7 +63,6 @@ class Session:
 
     def load(self) -> None:
         """Symbols, accounts, deployments, and the bars missed since the last time."""
-        self._symbols = {s.name: s for s in Symbol.objects.filter(source=self.source)}
         self._reload()
         for symbol, timeframe in self._series():
             bars_backfill(stream=self.stream, symbol=self._symbols[symbol], timeframe=timeframe)
@@ -75,9 +77,24 @@ class Session:
             if monotonic() - reloaded >= RELOAD_SECONDS:
                 reloaded = monotonic()
                 close_old_connections()
-                self._reload()
+                self.follow()
                 quotes_post(source=self.source, quotes=self._quotes.values())
             self._frames.publish(self._quotes, self._clock.forming())
+
+    def follow(self) -> None:
+        """Take over what staff changed; stream what has been deployed since, with its bars."""
+        self._reload()
+        added = self._symbols.keys() - self._streamed
+        if not added:
+            return
+        log.info("streaming more symbols", source=self.source, symbols=sorted(added))
+        self.stream.stop()
+        self.stream.start(list(self._symbols), self._inbox.put)
+        self._streamed = set(self._symbols)
+        for name, timeframe in self._series():
+            if name in added:
+                symbol = self._symbols[name]
+                bars_backfill(stream=self.stream, symbol=symbol, timeframe=timeframe)
 
     def on_quotes(self, quotes: Sequence[Quote]) -> None:
         """Take quotes in, in order: brokers judge them, then the bars they close are decided."""
@@ -152,7 +169,8 @@ class Session:
                 equity_sample(account=seat.account, state=seat.state, at=at)
 
     def _reload(self) -> None:
-        """Follow what staff changed: accounts and deployments of this source."""
+        """Follow what staff changed: symbols, accounts and deployments of this source."""
+        self._symbols = {s.name: s for s in symbols_streamed(source=self.source)}
         seats = {}
         for account in Account.objects.filter(source=self.source):
             seat = self._seat(account)
