@@ -1,11 +1,15 @@
-"""One simulated venue for all tests of the brokers; each test takes an account of its own."""
+"""One simulated venue and one emulator of MetaApi, both standing still, for all tests of the
+brokers; each test takes an account of its own."""
 
 from collections.abc import Iterator
 
 import pytest
 
+from tests.brokers.metaapi.linked import hub_at
 from tests.brokers.venue.running import venue_process
 from tests.desk import NOON
+from tests.metaapi_emulator.running import EmulatorSite, emulator_thread
+from trading.brokers.metaapi.stream import Hub
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +18,16 @@ def still_venue() -> Iterator[str]:
     options = ("--speed", "0", "--start", NOON.isoformat(), "--balance", "10000", "--no-costs")
     with venue_process(*options) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def still_emulator() -> Iterator[EmulatorSite]:
+    """An emulator whose clock stands at NOON."""
+    with emulator_thread(speed=0, start=NOON) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def still_hub(still_emulator: EmulatorSite) -> Iterator[Hub]:
+    with hub_at(still_emulator) as hub:
+        yield hub

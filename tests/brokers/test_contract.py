@@ -8,10 +8,13 @@ from typing import Any, TypeVar
 
 import pytest
 
+from tests.brokers.metaapi.linked import Desk, Settled, client_of
 from tests.brokers.venue.running import Site
 from tests.desk import NOON, SPREAD
 from tests.instruments import EURUSD
+from tests.metaapi_emulator.running import EmulatorSite
 from trading.brokers.base import Broker, EntryRequest, Rejected
+from trading.brokers.metaapi import MetaApiBroker
 from trading.brokers.paper import PaperBroker, PaperTerms
 from trading.engine.book import Listing
 from trading.engine.book_state import BookState
@@ -69,6 +72,8 @@ class Venue:
 
     broker: Broker
     quotes: dict[str, Quote]
+    is_proof: bool = True
+    """Whether what its snapshots lack does not exist."""
 
     def buy(self) -> str:
         """Execute BUY; its position id."""
@@ -93,7 +98,7 @@ def paper(store: MemoryStore | None = None) -> Venue:
 class SimulatedVenue(Venue):
     """A venue in a process of its own, which has to be told of the price."""
 
-    site: Site
+    site: Site = field(kw_only=True)
 
     def tick(self, bid: str) -> None:
         super().tick(bid)
@@ -103,14 +108,50 @@ class SimulatedVenue(Venue):
 def simulated(request: pytest.FixtureRequest) -> Venue:
     site = Site(request.getfixturevalue("still_venue"))
     request.addfinalizer(site.broker.stop)
-    venue = SimulatedVenue(site.broker, {}, site)
+    venue = SimulatedVenue(site.broker, {}, site=site)
     venue.tick("1.10000")
     return venue
+
+
+@dataclass
+class EmulatedVenue(Venue):
+    """An account at the emulator of MetaApi; `settle` waits until the broker has seen a tick."""
+
+    site: EmulatorSite = field(kw_only=True)
+    settle: Callable[[], None] = field(kw_only=True)
+
+    def tick(self, bid: str) -> None:
+        super().tick(bid)
+        self.site.pin(float(bid))
+        self.settle()
+
+
+def emulated_account(request: pytest.FixtureRequest) -> tuple[EmulatorSite, str]:
+    site: EmulatorSite = request.getfixturevalue("still_emulator")
+    site.pin(1.1)
+    return site, site.open_account(has_costs=False)
+
+
+def metaapi_worker(request: pytest.FixtureRequest) -> Venue:
+    site, account = emulated_account(request)
+    broker = MetaApiBroker(client_of(site, account), "USD")
+    return EmulatedVenue(broker, {}, is_proof=False, site=site, settle=lambda: None)
+
+
+def metaapi_gateway(request: pytest.FixtureRequest) -> Venue:
+    site, account = emulated_account(request)
+    desk = Desk(site, request.getfixturevalue("still_hub"), account)
+    desk.begin()
+    request.addfinalizer(desk.stream.stop)
+    broker = Settled(desk)
+    return EmulatedVenue(broker, {}, site=site, settle=broker.settle)
 
 
 VENUES: dict[str, Callable[[pytest.FixtureRequest], Venue]] = {
     "paper": lambda request: paper(),
     "venue": simulated,
+    "metaapi-worker": metaapi_worker,
+    "metaapi-gateway": metaapi_gateway,
 }
 """A factory for each broker kind; its market stands at 1.10000 when it answers."""
 
@@ -251,7 +292,7 @@ def test_a_snapshot_shows_positions_resting_orders_and_deals_with_their_marks(
     assert (order.client_id, order.magic, order.lots) == ("client-2", 3, RESTING.lots)
     assert (order.kind, order.price, order.stop) == (OrderKind.STOP, RESTING.price, RESTING.stop)
     assert (deal.opens, deal.position_id, deal.client_id) == (True, position_id, "client-1")
-    assert (seen.time, seen.is_complete) == (NOON, True)
+    assert (seen.time, seen.is_complete) == (NOON, venue.is_proof)
 
 
 def test_a_snapshot_has_the_deals_of_what_was_opened_and_closed_since_the_last(

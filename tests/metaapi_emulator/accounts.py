@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from itertools import count
 from typing import Any, Final
+from zlib import crc32
 
 from tests.metaapi_emulator.formats import cents, number, times
 from tests.metaapi_emulator.market import ACCOUNT_CURRENCY, Market
@@ -162,7 +163,8 @@ class Account:
         self.changes = Changes()
         self.withheld: list[dict[str, Any]] = []
         """Packets that wait for the terminal to come back."""
-        self._tickets = count(FIRST_TICKET)
+        # The SDK takes positions of the same ticket and content for the same one, whoever's.
+        self._tickets = count(FIRST_TICKET + crc32(self.id.encode()) % 10_000 * 10_000)
         self.deals.append(self._deposit(market.now() - timedelta(days=1)))
 
     @property

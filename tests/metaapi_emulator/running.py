@@ -40,8 +40,9 @@ class EmulatorSite:
         return dict(answer.json())
 
     def open_account(self, kind: str = "mt5-hedging", **settings: Any) -> str:
-        """A fresh account: its id."""
-        return str(self.ask("accounts", id=f"test-{next(_NUMBERS)}", kind=kind, **settings)["id"])
+        """A fresh account: its id. None begins with another one, or the SDK confuses them."""
+        name = f"test-{next(_NUMBERS):05}"
+        return str(self.ask("accounts", id=name, kind=kind, **settings)["id"])
 
     def faults(self, **values: Any) -> None:
         """These faults from now on, and no others."""

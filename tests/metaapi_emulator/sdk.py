@@ -16,8 +16,8 @@ from typing import Any, Final, TypeVar
 from metaapi_cloud_sdk import MetaApi
 
 from tests.metaapi_emulator.recording import Listener, MemoryStorage
-from tests.metaapi_emulator.redirect import redirect
 from tests.metaapi_emulator.running import EmulatorSite
+from trading.brokers.metaapi.redirect import redirect
 
 T = TypeVar("T")
 PATIENCE: Final = 20.0

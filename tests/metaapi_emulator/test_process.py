@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.metaapi_emulator.faults import Chance, Fate, Faults
-from tests.metaapi_emulator.redirect import NotTheEmulator, check_loopback, check_token
 from tests.metaapi_emulator.running import emulator_process
+from trading.brokers.metaapi.redirect import NotTheEmulator, check_loopback, check_token
 
 
 def test_it_runs_as_a_process_until_it_is_told_to_stop() -> None:

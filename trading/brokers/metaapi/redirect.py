@@ -1,4 +1,4 @@
-"""Points a MetaApi object of the SDK to the emulator: plain HTTP, no name look-up, no TLS."""
+"""Points a MetaApi object of the SDK to an emulator: plain HTTP, no name look-up, no TLS."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
+from trading.engine.types import EngineError
 
-class NotTheEmulator(ValueError):
+
+class NotTheEmulator(EngineError):
     """What was given could be the cloud, or somebody's real token."""
 
 
