@@ -1,6 +1,5 @@
 """A closed bar asks every running deployment once."""
 
-
 import pytest
 from django.contrib.auth.models import User
 from django.utils.timezone import now
