@@ -14,10 +14,14 @@ from queue import SimpleQueue
 from threading import Thread
 from time import monotonic, sleep
 
+from tradebot.drill.plan import Plan
+from tradebot.drill.unobtainable import Unobtainable
 from tradebot.processes import tied
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 60.0
+PLATFORM = "mt5-hedging"
+"""Of the accounts at the emulator."""
 
 
 class Nursery:
@@ -116,8 +120,38 @@ class Crew:
 def venue_process(seed: int, speed: float) -> Iterator[str]:
     """The venue in a process of its own; its address."""
     options = (f"--seed={seed}", f"--speed={speed}", "--balance=1000000")
+    with _serving("trading.brokers.venue.server", *options) as address:
+        yield address
+
+
+def emulator_expect() -> None:
+    """Raise Unobtainable where the emulator of MetaApi does not lie beside the program."""
+    if not (ROOT / "tests" / "metaapi_emulator" / "__main__.py").is_file():
+        raise Unobtainable(
+            f"Expected the emulator of MetaApi in {ROOT / 'tests'}, was none: "
+            "it comes with the sources only"
+        )
+
+
+def account_id(number: int) -> str:
+    """The id of an account at the emulator; no other one begins with it."""
+    return f"drill{number:03}"
+
+
+@contextmanager
+def emulator_process(plan: Plan, token: str) -> Iterator[str]:
+    """The emulator of MetaApi with the plan's accounts in a process of its own; its address."""
+    accounts = [f"--account={account_id(n)}={PLATFORM}" for n in range(1, plan.accounts + 1)]
+    options = (f"--seed={plan.seed}", f"--speed={plan.speed}", "--balance=1000000")
+    with _serving("tests.metaapi_emulator", *options, f"--token={token}", *accounts) as address:
+        yield address
+
+
+@contextmanager
+def _serving(module: str, *options: str) -> Iterator[str]:
+    """A server that prints its port as the first line; its address."""
     process = subprocess.Popen(  # noqa: S603
-        tied([sys.executable, "-m", "trading.brokers.venue.server", *options]),
+        tied([sys.executable, "-m", module, *options]),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,

@@ -12,7 +12,6 @@ from django.contrib.auth.models import User
 
 from tradebot.drill.nemesis import Nemesis, breathe
 from tradebot.drill.stand import Stand
-from trading.brokers.venue.faults import DRILL, Faults
 from trading.models import Account, Deployment
 from trading.selectors.kills import kills_pulled
 from trading.services.kills import kill_rearm
@@ -30,7 +29,7 @@ def kills(stand: Stand) -> dict[str, Any]:
     """Kill and pause until the plan is fulfilled."""
     rng = Random(stand.plan.seed)  # noqa: S311  a drill, repeatable
     nemesis = Nemesis(stand.crew, Path(os.environ["CRASH_POINTS"]), rng)
-    stand.venue.set_faults(DRILL)
+    stand.place.set_faulty(is_faulty=True)
     flattened = turned = 0
     while nemesis.kills < stand.plan.kills:
         breathe(rng, stand.plan.pace)
@@ -45,7 +44,7 @@ def kills(stand: Stand) -> dict[str, Any]:
             turned += 1
             nemesis.turn_and_die(rng.choice(list(Deployment.objects.all())))
     nemesis.rest()
-    stand.venue.set_faults(Faults())
+    stand.place.set_faulty(is_faulty=False)
     return {
         "kills": nemesis.kills,
         "pauses": nemesis.pauses,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Any, Final
 
 SCENARIOS: Final = ("kills", "database", "cache", "disk", "switch")
+VENUE: Final = "venue"
+METAAPI: Final = "metaapi"
+BROKERS: Final = (VENUE, METAAPI)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +17,8 @@ class Plan:
     """One drill; the defaults are for two cores: 250 kills take some five minutes."""
 
     scenario: str = "kills"
+    broker: str = VENUE
+    """Through which adapter it trades."""
     seed: int = 0
     kills: int = 50
     gateways: int = 3
@@ -36,3 +41,18 @@ class Plan:
     def from_json(cls, text: str) -> Plan:
         """What `to_json` wrote; TypeError when it is not that."""
         return cls(**json.loads(text))
+
+
+def plan_for(broker: str, **given: Any) -> Plan:
+    """A plan with a broker's usual values for whatever is not given; ValueError for a scenario
+    that it does not have.
+
+    A gateway with the SDK takes seconds of a core before it trades, and a streaming connection for
+    each account: fewer of them, killed less often, or the drill would drill starting.
+    """
+    if broker != METAAPI:
+        return Plan(broker=broker, **given)
+    plan = Plan(**{"broker": broker, "gateways": 2, "accounts": 3, "pace": 2.0, **given})
+    if plan.scenario != "kills":
+        raise ValueError(f"Expected the scenario kills for {broker}, was {plan.scenario}")
+    return plan

@@ -24,6 +24,7 @@ def report(
     """One object for JSON; `figures` are the scenario's own. Faults come with the logs."""
     result = {
         "scenario": plan.scenario,
+        "broker": plan.broker,
         "seed": plan.seed,
         "database": connection.vendor,
         "seconds": round(seconds, 1),

@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from tradebot.drill.cluster import private_cluster
-from tradebot.drill.crew import ROOT
+from tradebot.drill.crew import ROOT, emulator_expect
 from tradebot.drill.disk import small_disk
-from tradebot.drill.plan import Plan
+from tradebot.drill.plan import METAAPI, Plan
 from tradebot.drill.scratch import scratch
 
 LONGEST_SECONDS = 3600.0
@@ -31,6 +31,8 @@ def drill_hold(plan: Plan, database_url: str = "") -> dict[str, Any]:
     "switch" unless on SQLite, have a server of their own, "disk" has a disk. Raises Unobtainable
     where the machine has not what that needs, DrillFailed when there is no result.
     """
+    if plan.broker == METAAPI:
+        emulator_expect()
     with _world(plan, database_url) as (ready, environment):
         done = subprocess.run(  # noqa: S603
             [sys.executable, "-m", "tradebot.drill.conductor", ready.to_json()],

@@ -28,6 +28,13 @@ TIMING: Mapping[str, float] = {
     "reconcile_doubt": 0.25,
 }
 """Everything that a person would wait minutes for, in seconds."""
+WITHHELD = frozenset(
+    {
+        *("DATABASE_URL", "REDIS_URL", "METAAPI_BASE_URL", "METAAPI_TOKEN", "MT_ACCOUNT_ID"),
+        *("TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID"),
+    }
+)
+"""What would lead a drill to somebody's own database, account or telephone."""
 
 
 @contextmanager
@@ -50,7 +57,7 @@ def scratch(database_url: str, within: Path | None = None) -> Iterator[dict[str,
 
 def _environment(folder: Path, url: str) -> dict[str, str]:
     (folder / "points").mkdir()
-    kept = {n: v for n, v in os.environ.items() if n not in ("DATABASE_URL", "REDIS_URL")}
+    kept = {n: v for n, v in os.environ.items() if n not in WITHHELD}
     timing = ", ".join(f"{name}={value}" for name, value in TIMING.items())
     return {
         **kept,

@@ -1,45 +1,39 @@
-"""What a drill trades: accounts at the venue, a strategy that turns around at every bar."""
+"""What a drill trades: accounts at a market place, a strategy that turns around at every bar."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
 
-from trading.brokers.venue.feeds import VenueStream
+from tradebot.drill.places import Place
 from trading.brokers.venue.zigzag import SYMBOLS
-from trading.models import Account, Deployment, Strategy
+from trading.models import Account, Deployment, Strategy, Symbol
 from trading.services.bars import bars_store
 from trading.services.bootstrap import symbol_create
 
-SOURCE = "venue"
 HISTORY = timedelta(hours=12)
 POLICIES = (Account.ManualPolicy.COUNT, Account.ManualPolicy.ADOPT)
 
 
-def stage_set(*, address: str, accounts: int) -> list[Account]:
+def stage_set(*, place: Place, accounts: int) -> list[Account]:
     """Accounts with one deployment on each symbol, warm from the first bar."""
-    symbols = [symbol_create(name=name, source=SOURCE) for name in SYMBOLS]
-    stream = VenueStream(address)
-    for symbol in symbols:
-        end = stream.now()
-        bars = stream.history(symbol.name, "M1", end - HISTORY, end)
-        bars_store(symbol=symbol, timeframe="M1", bars=bars)
     strategy = Strategy.objects.create(
         name="turns at every bar",
         kind="ewma_trend",
         params={"fast": 2, "slow": 3, "stop_atr": 5.0},
     )
+    symbols: dict[str, list[Symbol]] = {}
     made = []
-    for number in range(accounts):
+    for number in range(1, accounts + 1):
         account = Account.objects.create(
-            name=f"drill {number + 1}",
-            kind="venue",
-            external_id=f"{address}/A{number + 1}",
-            source=SOURCE,
+            name=f"drill {number}",
             balance=Decimal(1_000_000),
-            manual_policy=POLICIES[number % len(POLICIES)],
+            manual_policy=POLICIES[(number - 1) % len(POLICIES)],
+            **place.columns(number),
         )
-        for symbol in symbols:
+        if account.source not in symbols:
+            symbols[account.source] = _symbols(place, account.source)
+        for symbol in symbols[account.source]:
             Deployment.objects.create(
                 account=account,
                 strategy=strategy,
@@ -50,3 +44,12 @@ def stage_set(*, address: str, accounts: int) -> list[Account]:
             )
         made.append(account)
     return made
+
+
+def _symbols(place: Place, source: str) -> list[Symbol]:
+    """Symbols of a price source, with their history."""
+    symbols = [symbol_create(name=name, source=source) for name in SYMBOLS]
+    for symbol in symbols:
+        bars = place.history(symbol.name, HISTORY)
+        bars_store(symbol=symbol, timeframe="M1", bars=bars)
+    return symbols

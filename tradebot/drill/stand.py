@@ -1,4 +1,4 @@
-"""A drill under way: the venue, the accounts and the processes, kept alive meanwhile."""
+"""A drill under way: the market place, the accounts and the processes, kept alive meanwhile."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any
 
-from tradebot.drill.crew import Crew, Nursery, venue_process
+from tradebot.drill.crew import Crew, Nursery
+from tradebot.drill.places import Place, place_open
 from tradebot.drill.plan import Plan
 from tradebot.drill.reports import logs
 from tradebot.drill.stage import stage_set
 from tradebot.drill.verdict import Verdict, verdict_of
-from trading.brokers.venue.admin import VenueAdmin
 from trading.models import Account, Deployment, Fill
 
 SETTLE_SECONDS = 60.0
@@ -28,7 +28,7 @@ class Stand:
 
     plan: Plan
     accounts: list[Account]
-    venue: VenueAdmin
+    place: Place
     crew: Crew
 
     def keep(self, seconds: float) -> None:
@@ -56,16 +56,20 @@ class Stand:
 
     def entries_since(self, wall: float) -> list[dict[str, Any]]:
         """Deals of ours that opened a position after `wall`, epoch seconds."""
-        deals = self.venue.executions()
+        deals = self.deals()
         return [d for d in deals if d["opens"] and d["client_id"] and d["wall"] > wall]
 
     def executions(self) -> int:
         """How many deals there are that no person made."""
-        return sum(not deal["by_hand"] for deal in self.venue.executions())
+        return sum(not deal["by_hand"] for deal in self.deals())
+
+    def deals(self) -> list[dict[str, Any]]:
+        """Every deal, as in the ledger."""
+        return self.place.ledger()["executions"]
 
     def submits(self) -> list[dict[str, Any]]:
-        """Every request to open a position that the venue received, as in its ledger."""
-        return [r for r in self.venue.ledger()["requests"] if r["op"] == "submit"]
+        """Every request to open a position that was received, as in its ledger."""
+        return [r for r in self.place.ledger()["requests"] if r["op"] == "submit"]
 
     def settle(self) -> Verdict:
         """No new decisions; wait until nothing is wrong any more, or until that takes too long."""
@@ -83,20 +87,20 @@ class Stand:
                 return verdict
 
     def _verdict(self) -> Verdict:
-        names = {account.external_id.partition("/")[2]: account for account in self.accounts}
-        return verdict_of(executions=self.venue.executions(), accounts=names)
+        names = {self.place.name_of(account.external_id): account for account in self.accounts}
+        return verdict_of(executions=self.deals(), accounts=names)
 
 
 @contextmanager
 def stand_up(plan: Plan) -> Iterator[Stand]:
     """Everything started, and everything ended afterwards."""
-    with venue_process(plan.seed, plan.speed) as address:
-        accounts = stage_set(address=address, accounts=plan.accounts)
-        nursery = Nursery(os.environ)
+    with place_open(plan) as place:
+        accounts = stage_set(place=place, accounts=plan.accounts)
+        nursery = Nursery({**os.environ, **place.environment})
         crew = Crew(nursery, {"gateway": plan.gateways, "qworker": plan.workers})
         try:
             crew.revive()
-            yield Stand(plan, accounts, VenueAdmin(address), crew)
+            yield Stand(plan, accounts, place, crew)
         finally:
             crew.stop()
             nursery.stop()

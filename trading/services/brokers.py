@@ -15,6 +15,7 @@ from django.conf import settings
 from trading.brokers import BROKERS
 from trading.brokers.base import Broker, Stream
 from trading.brokers.metaapi import Hosts, MetaApiBroker, MetaApiClient, Provisioning
+from trading.brokers.metaapi.rest import Limits
 from trading.brokers.paper import PaperBroker, PaperTerms
 from trading.brokers.venue.client import VenueBroker
 from trading.engine.book import Listing
@@ -90,7 +91,8 @@ def metaapi_client(*, account: Account) -> MetaApiClient:
     fingerprint = fingerprint_of(f"{token} {hosts.base_url}")
     known = _CLIENTS.get(account.external_id)
     if known is None or known[0] != fingerprint:
-        client = MetaApiClient(token, account.external_id, hosts)
+        limits = Limits(trade=settings.TIMING.call_deadline)
+        client = MetaApiClient(token, account.external_id, hosts, limits=limits)
         known = _CLIENTS[account.external_id] = (fingerprint, client)
     return known[1]
 
@@ -143,6 +145,7 @@ def _link(account: Account) -> Link:
 def _paper(account: Account, quotes: Quotes | None) -> PaperBroker:
     symbols = list(Symbol.objects.filter(source=account.source))
     listings = {s.name: Listing(s.instrument(), costs_of(s)) for s in symbols}
-    terms = PaperTerms(listings, account.currency, account.leverage)
+    canonicals = {s.name: s.canonical for s in symbols if s.canonical not in listings}
+    terms = PaperTerms(listings, account.currency, account.leverage, canonicals)
     read = quotes or (lambda: quotes_fresh(source=account.source, names=listings))
     return PaperBroker(terms, DatabasePaperStore(account.pk), read)

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from tradebot.drill.plan import SCENARIOS, Plan
+from tradebot.drill.plan import BROKERS, SCENARIOS, VENUE, Plan, plan_for
 from tradebot.drill.runner import DrillFailed, drill_hold
 from tradebot.drill.unobtainable import Unobtainable
 from tradebot.environment import text
@@ -36,14 +36,18 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         usual = Plan()
         parser.add_argument("--scenario", choices=SCENARIOS, default=usual.scenario)
+        parser.add_argument(
+            "--broker",
+            choices=BROKERS,
+            default=VENUE,
+            help="venue, or metaapi: the emulator of its tests",
+        )
         parser.add_argument("--kills", type=int, default=usual.kills, help="SIGKILLs in all")
         parser.add_argument("--seed", type=int, help="of every choice; default: a new one")
-        parser.add_argument("--gateways", type=int, default=usual.gateways, help="rival owners")
-        parser.add_argument("--workers", type=int, default=usual.workers, help="worker clusters")
-        parser.add_argument("--accounts", type=int, default=usual.accounts)
-        parser.add_argument(
-            "--pace", type=float, default=usual.pace, help="mean seconds between two harms"
-        )
+        parser.add_argument("--gateways", type=int, help="rival owners")
+        parser.add_argument("--workers", type=int, help="worker clusters")
+        parser.add_argument("--accounts", type=int)
+        parser.add_argument("--pace", type=float, help="mean seconds between two harms")
         parser.add_argument(
             "--speed", type=float, default=usual.speed, help="of the market's clock"
         )
@@ -53,10 +57,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["seed"] is None:
             options["seed"] = secrets.randbelow(2**31)
-        plan = Plan(**{f.name: options[f.name] for f in fields(Plan) if f.name in options})
+        names = [f.name for f in fields(Plan) if options.get(f.name) is not None]
         try:
+            plan = plan_for(**{name: options[name] for name in names})
             result = drill_hold(plan, "" if settings.EMBEDDED else text("DATABASE_URL"))
-        except (DrillFailed, Unobtainable) as e:
+        except (DrillFailed, Unobtainable, ValueError) as e:
             raise CommandError(str(e)) from e
         self._tell(result, as_json=options["json"])
         failed = [name for name in MUST_BE_ZERO if result[name]]
