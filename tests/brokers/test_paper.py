@@ -101,6 +101,20 @@ def test_what_cannot_be_converted_is_neither_traded_nor_told() -> None:
         venue.broker.account()
 
 
+def test_the_pair_that_converts_may_be_called_otherwise() -> None:
+    quotes = {"USDCHFm": Quote("USDCHFm", NOON, Decimal("0.8"), Decimal("0.8"))}
+    listings = {"EURUSD": Listing(EURUSD)}
+    terms = PaperTerms(listings, "CHF", 30, {"USDCHFm": "USDCHF"})
+    venue = Venue(PaperBroker(terms, MemoryStore(), lambda: quotes), quotes)
+    venue.tick("1.10000")
+    venue.buy()
+    assert not venue.broker.feed([venue.quotes["EURUSD"]])
+    dear = Quote("USDCHFm", NOON, Decimal(100_000), Decimal(100_000))  # for a dollar of loss
+    quotes["USDCHFm"] = dear
+    [fill] = venue.broker.feed([dear, venue.quotes["EURUSD"]])
+    assert fill.reason == "STOP_OUT"
+
+
 @pytest.mark.django_db
 def test_the_database_keeps_the_book_between_brokers() -> None:
     desk = make_desk()

@@ -1,11 +1,16 @@
 """Brokers' names of symbols, with their decoration and without."""
 
+from datetime import UTC, datetime
+from decimal import Decimal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading.engine.symbols import canonical
+from trading.engine.symbols import canonical, quotes_by_pair
+from trading.engine.types import Quote
 
+MORNING = datetime(2026, 1, 14, 9, 0, tzinfo=UTC)
 CORES = ("EURUSD", "USDJPY", "XAUUSD", "BTCUSD", "BTCUSDT", "US500", "GER40", "DOGEUSD")
 PREFIXES = ("", "#", "m", ".", "FX:", "m.")
 SUFFIXES = ("", "m", ".r", "-ECN", "_i", "+", "!", ".cash", "micro", "ECN", "pro.raw", "Cash")
@@ -58,3 +63,15 @@ def test_a_canonical_name_is_its_own_and_part_of_the_name(name: str, known: set[
     assert canonical(found, known) == found
     letters = [c for c in name.upper() if c.isalnum()]
     assert found == name or found in "".join(letters)
+
+
+def test_a_quote_stands_under_its_canonical_name_too() -> None:
+    one, other = (Quote(n, MORNING, Decimal(1), Decimal(1)) for n in ("EURUSDm", "DE40"))
+    found = quotes_by_pair({"EURUSDm": one, "DE40": other}, {"EURUSDm": "EURUSD", "DE40": ""})
+    assert found == {"EURUSDm": one, "EURUSD": one, "DE40": other}
+
+
+def test_a_quote_of_that_very_name_goes_before() -> None:
+    plain, other = (Quote(n, MORNING, Decimal(1), Decimal(1)) for n in ("EURUSD", "EURUSD.r"))
+    quotes = {"EURUSD": plain, "EURUSD.r": other}
+    assert quotes_by_pair(quotes, {"EURUSD.r": "EURUSD"}) == quotes

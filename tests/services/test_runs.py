@@ -5,7 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from tests.desk import Desk, expired, make_desk
+from tests.desk import NOON, Desk, expired, make_desk
+from tests.factories import make_symbol
+from trading.engine.types import Quote
 from trading.models import (
     Account,
     Event,
@@ -17,6 +19,7 @@ from trading.models import (
     StrategyRun,
     Symbol,
 )
+from trading.services.quotes import quotes_put
 from trading.services.runs import _bar_end, run_execute
 
 pytestmark = pytest.mark.django_db
@@ -135,3 +138,13 @@ def test_a_resting_order_lives_for_the_bar_its_quote_is_in() -> None:
     assert _bar_end(monday, "M1") == monday.replace(minute=1, second=0)
     assert _bar_end(monday, "H4") == monday.replace(hour=4, second=0)
     assert _bar_end(monday.replace(second=0), "M1") == monday.replace(minute=1, second=0)
+
+
+def test_the_pair_that_converts_may_have_a_suffix(desk: Desk) -> None:
+    Account.objects.update(currency="CHF")
+    assert answer(desk, 0, 1.1).code == "BAD_INPUT"
+    names = {"name": "USDCHFm", "canonical": "USDCHF"}
+    make_symbol(**names, base_currency="USD", profit_currency="CHF")
+    franc = Quote("USDCHFm", NOON, Decimal("0.8"), Decimal("0.80010"))
+    quotes_put(source=desk.symbol.source, quotes=[franc])
+    assert answer(desk, 1, 1.102).outcome == "ENTRY"

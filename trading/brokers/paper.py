@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol, TypeVar
@@ -12,6 +12,7 @@ from trading.brokers.base import EntryRequest, Receipt, Rejected, Unavailable
 from trading.engine.book import Book, Listing
 from trading.engine.book_checks import OrderRefused
 from trading.engine.book_state import BookState, Ticket
+from trading.engine.symbols import quotes_by_pair
 from trading.engine.types import AccountState, Fill, Quote, Snapshot
 
 T = TypeVar("T")
@@ -44,6 +45,8 @@ class PaperTerms:
     listings: Mapping[str, Listing]
     currency: str
     leverage: int
+    canonicals: Mapping[str, str] = field(default_factory=dict)
+    """By symbol: the canonical name, by which its quote converts currencies; none = its own."""
 
 
 class PaperBroker:
@@ -106,11 +109,18 @@ class PaperBroker:
     def feed(self, quotes: Sequence[Quote]) -> Sequence[Fill]:
         """Judge every quote; the store is touched only when one of them changes the book."""
         book = self._watch()
-        filled = [fill for quote in quotes for fill in book.on_quote(quote)]
+        filled = self._judge(book, quotes)
         if not book.changed:
             return filled
         self._watched = None  # it has run ahead of the store
-        return self._change(lambda fresh: [f for q in quotes for f in fresh.on_quote(q)])
+        return self._change(lambda fresh: self._judge(fresh, quotes))
+
+    def _judge(self, book: Book, quotes: Sequence[Quote]) -> list[Fill]:
+        filled = list[Fill]()
+        for quote in quotes:
+            book.quotes.update(quotes_by_pair({quote.symbol: quote}, self._terms.canonicals))
+            filled += book.on_quote(quote)
+        return filled
 
     def _watch(self) -> Book:
         """The book as last seen, read again when another process has changed it."""
@@ -132,7 +142,7 @@ class PaperBroker:
 
     def _book(self, state: BookState, quotes: Mapping[str, Quote]) -> Book:
         book = Book(state, self._terms.listings, self._terms.currency, self._terms.leverage)
-        book.quotes.update(quotes)
+        book.quotes.update(quotes_by_pair(quotes, self._terms.canonicals))
         return book
 
 

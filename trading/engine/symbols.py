@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from trading.engine.history.specs import CURRENCIES, INDEX_CURRENCIES, METALS
+from trading.engine.types import Quote
 
 COINS: Final = frozenset(("ADA", "AVAX", "BCH", "BNB", "BTC", "DASH", "DOGE", "DOT", "EOS")) | (
     frozenset(
@@ -54,6 +55,15 @@ def canonical(name: str, known: Collection[str] = frozenset()) -> str:
         if not any(s <= start and end <= e and (s, e) != (start, end) for s, e in found)
     }
     return cores.pop() if len(cores) == 1 else name
+
+
+def quotes_by_pair(quotes: Mapping[str, Quote], canonicals: Mapping[str, str]) -> dict[str, Quote]:
+    """The quotes by name and by canonical name, which is how currencies are converted: the quote of
+    EURUSDm stands under EURUSD as well, unless the broker has an EURUSD. No name (""), no entry.
+    """
+    known = {canonicals.get(name, ""): quote for name, quote in quotes.items()}
+    known.pop("", None)
+    return {**known, **quotes}
 
 
 def _core(text: str, spelt: dict[str, str]) -> str | None:

@@ -13,6 +13,7 @@ from django.utils.timezone import now
 
 from trading.brokers.base import Broker, BrokerError, Rejected
 from trading.engine import money
+from trading.engine.symbols import quotes_by_pair
 from trading.engine.types import AccountState, EngineError, PositionState, Quote
 from trading.models import Account, Origin, Position, PositionOrigin, Severity, Symbol
 from trading.selectors.quotes import quotes_fresh
@@ -122,8 +123,10 @@ def _stop_by_risk(position: Position, seen: PositionState) -> Decimal | None:
 
 
 def _quotes(account: Account) -> Mapping[str, Quote]:
-    names = list(Symbol.objects.filter(source=account.source).values_list("name", flat=True))
-    return quotes_fresh(source=account.source, names=names)
+    """The fresh quotes of the account's source, also under the symbols' canonical names."""
+    symbols = Symbol.objects.filter(source=account.source)
+    names = dict(symbols.values_list("name", "canonical"))
+    return quotes_by_pair(quotes_fresh(source=account.source, names=names), names)
 
 
 def _forget(account: Account, bare: set[str]) -> None:

@@ -19,6 +19,7 @@ from trading.engine import money
 from trading.engine.decide import Decision, Plan, decide
 from trading.engine.orders import OrderStatus
 from trading.engine.strategies import build
+from trading.engine.symbols import quotes_by_pair
 from trading.engine.types import (
     TIMEFRAMES,
     Bars,
@@ -58,7 +59,7 @@ class Reading:
     """What runs that are answered one right after the other need not read again."""
 
     _bars: dict[tuple[int, str, int], Bars] = field(default_factory=dict)
-    _names: dict[str, list[str]] = field(default_factory=dict)
+    _names: dict[str, dict[str, str]] = field(default_factory=dict)
     _quotes: dict[str, tuple[float, dict[str, Quote]]] = field(default_factory=dict)
 
     def bars(self, deployment: Deployment, count: int) -> Bars:
@@ -71,17 +72,20 @@ class Reading:
         return self._bars[key]
 
     def quotes(self, source: str, within: float = 0.0) -> dict[str, Quote]:
-        """The fresh quotes of every symbol of a source, read at most `within` seconds ago."""
+        """The fresh quotes of every symbol of a source, read at most `within` seconds ago; also
+        under the symbols' canonical names."""
         at, quotes = self._quotes.get(source, (-inf, {}))
         if monotonic() - at > within:
-            at, quotes = monotonic(), quotes_fresh(source=source, names=self._listed(source))
+            at, names = monotonic(), self._listed(source)
+            quotes = quotes_by_pair(quotes_fresh(source=source, names=names), names)
             self._quotes[source] = at, quotes
         return quotes
 
-    def _listed(self, source: str) -> list[str]:
+    def _listed(self, source: str) -> dict[str, str]:
+        """The canonical name of each symbol, by name."""
         if source not in self._names:
             symbols = Symbol.objects.filter(source=source).order_by()
-            self._names[source] = list(symbols.values_list("name", flat=True))
+            self._names[source] = dict(symbols.values_list("name", "canonical"))
         return self._names[source]
 
 
