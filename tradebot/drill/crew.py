@@ -20,8 +20,8 @@ from tradebot.processes import tied
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 60.0
-PLATFORM = "mt5-hedging"
-"""Of the accounts at the emulator."""
+PLATFORMS = ("mt5-hedging", "mt5-hedging", "mt4")
+"""Of the accounts at the emulator, in turn."""
 
 
 class Nursery:
@@ -138,10 +138,16 @@ def account_id(number: int) -> str:
     return f"drill{number:03}"
 
 
+def platform_of(number: int) -> str:
+    """What runs an account at the emulator."""
+    return PLATFORMS[(number - 1) % len(PLATFORMS)]
+
+
 @contextmanager
 def emulator_process(plan: Plan, token: str) -> Iterator[str]:
     """The emulator of MetaApi with the plan's accounts in a process of its own; its address."""
-    accounts = [f"--account={account_id(n)}={PLATFORM}" for n in range(1, plan.accounts + 1)]
+    numbers = range(1, plan.accounts + 1)
+    accounts = [f"--account={account_id(n)}={platform_of(n)}" for n in numbers]
     options = (f"--seed={plan.seed}", f"--speed={plan.speed}", "--balance=1000000")
     with _serving("tests.metaapi_emulator", *options, f"--token={token}", *accounts) as address:
         yield address
@@ -156,12 +162,13 @@ def _serving(module: str, *options: str) -> Iterator[str]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    try:
-        assert process.stdout is not None
-        yield f"127.0.0.1:{int(process.stdout.readline())}"
-    finally:
-        process.terminate()
-        process.wait(10)
+    assert process.stdout is not None
+    with process.stdout:
+        try:
+            yield f"127.0.0.1:{int(process.stdout.readline())}"
+        finally:
+            process.terminate()
+            process.wait(10)
 
 
 def _signal_group(leader: int, number: signal.Signals) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import httpx
 
-from tradebot.drill.crew import PLATFORM, account_id
+from tradebot.drill.crew import account_id, platform_of
 from trading.brokers.metaapi import Hosts, MetaApiClient, mapping
 from trading.brokers.venue.faults import DRILL
 from trading.brokers.venue.zigzag import SYMBOLS
@@ -35,6 +35,10 @@ class EmulatedPlace:
         self._url = url
         self._http = httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False)
 
+    def close(self) -> None:
+        """Ask it nothing any more."""
+        self._http.close()
+
     def columns(self, number: int) -> dict[str, Any]:
         """As the protocol says; each account is a price source of its own."""
         connection, _ = Connection.objects.get_or_create(name="emulator", defaults={"token": TOKEN})
@@ -43,7 +47,7 @@ class EmulatedPlace:
             "connection": connection,
             "external_id": account_id(number),
             "source": f"metaapi-{account_id(number)}",
-            "platform": PLATFORM.partition("-")[0],
+            "platform": platform_of(number).partition("-")[0],
             "remote_state": "DEPLOYED",
             "leverage": 100,
         }

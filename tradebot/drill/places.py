@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -76,8 +76,11 @@ class VenuePlace:
 def place_open(plan: Plan) -> Iterator[Place]:
     """The plan's market place, running."""
     if plan.broker == METAAPI:
-        with emulator_process(plan, TOKEN) as address:
-            yield EmulatedPlace(f"http://{address}")
+        with (
+            emulator_process(plan, TOKEN) as address,
+            closing(EmulatedPlace(f"http://{address}")) as place,
+        ):
+            yield place
     else:
         with venue_process(plan.seed, plan.speed) as address:
             yield VenuePlace(address)
