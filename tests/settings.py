@@ -19,8 +19,10 @@ if "TESTS_ROOT" not in os.environ:  # set for xdist workers and child processes 
 _root = Path(os.environ["TESTS_ROOT"])
 _worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
 # What a developer or a CI server has configured stays out of the tests, except the two servers.
+# What a test gives a child process (see the fixture `child_env`) is meant for it.
+_is_child = "TESTS_DATABASE" in os.environ
 for _name in re.findall(r"^#? ?([A-Z_]+)=", (_project / ".env.example").read_text(), re.MULTILINE):
-    if _name not in ("DATABASE_URL", "REDIS_URL"):
+    if _name not in ("DATABASE_URL", "REDIS_URL") and not _is_child:
         os.environ.pop(_name, None)
 os.environ |= {
     "ENV_FILE": os.devnull,
