@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from tests.crash.drills import held, obtained, server_url
-from tradebot.drill.plan import Plan
+from tradebot.drill.plan import METAAPI, Plan, plan_for
 
 KILLS = int(os.environ.get("KILLS", "250"))
 EVERY_POINT = 250
 EXECUTIONS_PER_KILL = 1.2
+METAAPI_KILLS = 25
 pytestmark = pytest.mark.crash
 
 
@@ -41,3 +42,8 @@ def test_kills_leave_no_trace_on_sqlite() -> None:
 def test_kills_leave_no_trace_on_postgresql() -> None:
     url = obtained(server_url)
     assert_thorough(held(Plan(kills=KILLS, seed=seed()), url))
+
+
+def test_kills_leave_no_trace_through_metaapi() -> None:
+    plan = plan_for(METAAPI, kills=METAAPI_KILLS, seed=seed(), pace=1.5)
+    assert held(plan)["kills"] >= METAAPI_KILLS
