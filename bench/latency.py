@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SYMBOL = "EURUSD"
 WARM_UP = 10
-GIVE_UP = 15.0
+GIVE_UP = 60.0
 PAUSE = 0.15
 """Seconds between two bars, odd enough not to fall in step with the queue's polling."""
 

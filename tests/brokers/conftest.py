@@ -1,5 +1,9 @@
-"""One simulated venue and one emulator of MetaApi, both standing still, for all tests of the
-brokers; each test takes an account of its own."""
+"""One simulated venue for all tests of the brokers, one emulator of MetaApi and one hub for those
+of a module, all standing still; each test takes an account of its own.
+
+What runs as a thread here ends with its module: the SDK draws from the global random numbers, which
+other tests may not see change.
+"""
 
 from collections.abc import Iterator
 
@@ -20,14 +24,14 @@ def still_venue() -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def still_emulator() -> Iterator[EmulatorSite]:
     """An emulator whose clock stands at NOON."""
     with emulator_thread(speed=0, start=NOON) as site:
         yield site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def still_hub(still_emulator: EmulatorSite) -> Iterator[Hub]:
     with hub_at(still_emulator) as hub:
         yield hub

@@ -8,7 +8,7 @@ from tests.metaapi_emulator.running import EmulatorSite, emulator_thread
 from tests.metaapi_emulator.sdk import Sdk, connected
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_site() -> Iterator[EmulatorSite]:
     with emulator_thread() as site:
         yield site

@@ -65,7 +65,8 @@ def test_sync_makes_a_halted_row_of_each_account(
     assert (report.created, report.problems, row.name) == (["Main"], [], "Main")
     assert (row.state, row.state_reason) == ("HALTED", WAITING)
     assert (row.login, row.server, row.platform) == (MASKED, "Emulator-Demo", "mt5")
-    assert (row.region, row.remote_state, row.source) == ("london", "DEPLOYED", f"metaapi-{name}")
+    assert (row.region, row.remote_state) == ("london", "DEPLOYED")
+    assert row.source.startswith("metaapi-test")
     assert (row.currency, row.leverage, row.is_demo) == ("USD", 200, True)
     assert kinds() == ["account.created"]
     assert LOGIN not in str(list(Event.objects.values())) + str(vars(row))
@@ -362,7 +363,8 @@ def test_an_account_never_seen_is_started(site: EmulatorSite, connection: Connec
     )
     assert account_bring_up(account=row)
     row.refresh_from_db()
-    assert (row.name, row.remote_state, row.source) == ("First", "DEPLOYED", f"metaapi-{name}")
+    assert (row.name, row.remote_state) == ("First", "DEPLOYED")
+    assert row.source.startswith("metaapi-test")
     assert (row.is_demo, row.state_reason) == (True, WAITING)
     assert kinds() == ["account.deploying", "account.updated"]
 

@@ -1,4 +1,4 @@
-"""One emulator and one hub for all tests of the streaming side; each takes its own account."""
+"""One emulator and one hub for the streaming tests of a module; each takes its own account."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from tests.metaapi_emulator.running import EmulatorSite, emulator_thread
 from trading.brokers.metaapi.stream import Hub
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running_emulator() -> Iterator[EmulatorSite]:
     with emulator_thread() as site:
         yield site
@@ -23,7 +23,7 @@ def emulator(running_emulator: EmulatorSite) -> EmulatorSite:
     return running_emulator
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def hub(running_emulator: EmulatorSite) -> Iterator[Hub]:
     with hub_at(running_emulator) as hub:
         yield hub

@@ -76,8 +76,8 @@ def test_nothing_that_arrives_while_a_queue_is_worked_off_is_lost(
         opened = desk.hand()
         sleep(0.1)
         go_on.set()
-        sleep(0.5)
         state = desk.link._stream.terminal_state
+        wait_for(lambda: state.positions) if is_guarded else sleep(0.5)
         assert [p["id"] for p in state.positions] == ([opened] if is_guarded else [])
 
 
