@@ -6,7 +6,9 @@ A real gateway process with the real SDK; every account hears five quotes a seco
 READY, its processor time and memory are taken over `--seconds`. Then
 
 * all links go silent, sockets open (`detect`): until an account may no longer trade;
-* they speak again (`heal`), then all sockets are dropped (`reconnect`): until an account may trade.
+* they speak again (`heal`): until it may trade;
+* all sockets are dropped (`lost`) and nobody is let in for a while: until an account may trade once
+  the server lets the gateway in again (`reconnect`).
 
 Moments are those at which the account's lease changes, looked at every 50 ms.
 """
@@ -38,6 +40,8 @@ UP_SECONDS = 300.0
 LINK_SECONDS = 90.0
 LOOK_SECONDS = 0.05
 SETTLE_SECONDS = 5.0
+STORM_SECONDS = 10.0
+"""Sockets are refused for so long, so that every account is seen without its link."""
 
 
 def main() -> None:
@@ -129,9 +133,12 @@ def measure(
     site.faults()
     heal = changes(accounts, True, LINK_SECONDS)
     time.sleep(SETTLE_SECONDS)
-    site.ask("drop")
+    lets_in = time.monotonic() + STORM_SECONDS
+    site.ask("drop", storm=STORM_SECONDS)
     lost = changes(accounts, False, LINK_SECONDS)
-    reconnect = changes(accounts, True, LINK_SECONDS)
+    time.sleep(max(0.0, lets_in - time.monotonic()))
+    late = time.monotonic() - lets_in
+    reconnect = [late + seconds for seconds in changes(accounts, True, LINK_SECONDS)]
     figures = {
         "accounts": accounts,
         "quotes_per_s": len(SYMBOLS) * accounts * float(SPEED),
