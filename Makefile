@@ -35,7 +35,7 @@ test-production: .venv/.installed-dev ## the same tests on PostgreSQL and Redis
 
 drill: .venv/.installed-dev ## the crash drills: kills, outages, full disk (KILLS=250)
 	@exec env DATABASE_URL= REDIS_URL= TEST_DATABASE_URL=$(TEST_DATABASE_URL) KILLS=$(KILLS) \
-		$(BIN)/python -m pytest -m crash -s tests/crash $(ARGS)
+		$(BIN)/python -m pytest -m crash -s tests/crash tests/test_metaapi_live.py $(ARGS)
 
 check: .venv/.installed-dev ## linter, formatter, types, imports, migrations, system checks
 	$(BIN)/ruff check .

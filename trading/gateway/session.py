@@ -105,8 +105,8 @@ class Session:
             for seat in self._seats.values():
                 self._feed(seat, quotes)
         closings = [closing for quote in quotes for closing in self._clock.on_quote(quote)]
-        for closing in closings:
-            self._close_bar(closing)
+        if closings:
+            self._close_bars(closings)
 
     def observe(self) -> None:
         """Read every account that is ours at its broker and do what is due about it."""
@@ -147,21 +147,27 @@ class Session:
         with self._isolated(seat):
             seat.feed(quotes)
 
-    def _close_bar(self, closing: Closing) -> None:
+    def _close_bars(self, closings: Sequence[Closing]) -> None:
+        """Ask about every bar that quotes of one moment have closed, in one transaction."""
+        bars = [self._closed(closing) for closing in closings]
+        held = [pk for pk, seat in self._seats.items() if seat.grip is not None]
+        with transaction.atomic():
+            for closed in bars:
+                bar_close(closed=closed, account_ids=held)
+            quotes_post(source=self.source, quotes=self._quotes.values())
+        for closing in closings:
+            self._frames.closed(closing)
+        minute = timedelta(seconds=TIMEFRAMES["M1"])
+        for at in sorted({closed.open_time for closed in bars if closed.timeframe == "M1"}):
+            self._sample(at + minute)
+
+    def _closed(self, closing: Closing) -> ClosedBar:
         symbol = self._symbols[closing.symbol]
         if closing.is_partial:
             bars_backfill(stream=self.stream, symbol=symbol, timeframe=closing.timeframe)
         seconds = TIMEFRAMES[closing.timeframe] / self.stream.speed
-        closed = ClosedBar(
-            symbol, closing.timeframe, closing.bar, ttl=min(max(seconds, LEAST_TTL), 300.0)
-        )
-        held = [pk for pk, seat in self._seats.items() if seat.grip is not None]
-        with transaction.atomic():
-            bar_close(closed=closed, account_ids=held)
-            quotes_post(source=self.source, quotes=self._quotes.values())
-        self._frames.closed(closing)
-        if closing.timeframe == "M1":
-            self._sample(closed.open_time + timedelta(seconds=TIMEFRAMES["M1"]))
+        ttl = min(max(seconds, LEAST_TTL), 300.0)
+        return ClosedBar(symbol, closing.timeframe, closing.bar, ttl=ttl)
 
     def _sample(self, at: datetime) -> None:
         for seat in self._seats.values():

@@ -57,7 +57,8 @@ def _record(account: Account, fill: EngineFill, order: Order | None) -> Fill | N
         order = None  # the broker stopped the new position out within the same answer
     if order is not None and order.origin in EXIT_REASONS:
         fill = replace(fill, reason=EXIT_REASONS[Origin(order.origin)])
-    position = position_find(account=account, seen=_as_seen(fill))
+    entry = order if fill.opens else None
+    position = position_find(account=account, seen=_as_seen(fill), entry=entry)
     row, created = Fill.objects.get_or_create(
         account=account,
         deal_id=fill.deal_id,

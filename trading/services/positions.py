@@ -23,8 +23,10 @@ from trading.models import (
 from trading.services.events import Happening, event_append
 
 
-def position_find(*, account: Account, seen: PositionState) -> Position:
+def position_find(*, account: Account, seen: PositionState, entry: Order | None = None) -> Position:
     """The row of a position the broker shows; one we did not know of is written down, and told.
+
+    `entry` is the order that opened it, where the caller knows it.
 
     It is a strategy's when an order of ours has its client id, an orphan when only its magic is
     ours, else by hand. An orphan with the form of our client ids means that this database does not
@@ -32,17 +34,17 @@ def position_find(*, account: Account, seen: PositionState) -> Position:
     """
     related = ("account", "symbol", "deployment")
     rows = Position.objects.select_related(*related).filter(account=account, broker_id=seen.id)
-    known = rows.first()
+    known = rows.first() if entry is None else None  # that of an entry is hardly ever known
     if known is not None:
         return known
-    order = _order_of(account, seen)
+    order = entry or _order_of(account, seen)
     deployment = order.deployment if order else deployment_of(account, seen.magic)
     origin = _origin(order, deployment, seen)
     position, created = Position.objects.get_or_create(
         account=account,
         broker_id=seen.id,
         defaults={
-            "symbol": Symbol.objects.get(source=account.source, name=seen.symbol),
+            "symbol": _symbol_of(account, seen, order),
             "deployment": deployment if origin != PositionOrigin.MANUAL else None,
             "origin": origin,
             "side": seen.side,
@@ -63,7 +65,7 @@ def position_find(*, account: Account, seen: PositionState) -> Position:
             severity=Severity.WARNING,
             message=f"Found at the broker, {position.get_origin_display().lower()}: {position}",
         )
-    return rows.get()
+    return position if created else rows.get()
 
 
 def position_claim(*, position: Position, order: Order) -> None:
@@ -187,6 +189,12 @@ def _order_of(account: Account, seen: PositionState) -> Order | None:
     if not seen.client_id:
         return None
     return Order.objects.filter(account=account, client_id=seen.client_id).first()
+
+
+def _symbol_of(account: Account, seen: PositionState, order: Order | None) -> Symbol:
+    if order is not None and order.symbol.name == seen.symbol:
+        return order.symbol
+    return Symbol.objects.get(source=account.source, name=seen.symbol)
 
 
 def _origin(
