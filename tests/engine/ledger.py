@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from trading.engine.orders import SOFT_FINAL, TRANSITIONS, OrderStatus
-from trading.engine.reconcile import (
+from trading.engine.repairs import (
     Absent,
     Bind,
     Changed,

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from trading.engine.orders import OrderStatus
-from trading.engine.reconcile import OurOrder, OurPosition, Ours, Repair, Rules, diff
+from trading.engine.reconcile import diff
+from trading.engine.repairs import OurOrder, OurPosition, Ours, Repair, Rules
 from trading.engine.timing import Timing
 from trading.engine.types import (
     AccountState,

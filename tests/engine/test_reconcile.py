@@ -24,7 +24,7 @@ from tests.engine.readings import (
     theirs,
 )
 from trading.engine.orders import FINAL, SOFT_FINAL, OrderStatus
-from trading.engine.reconcile import (
+from trading.engine.repairs import (
     Absent,
     Bind,
     Conclude,

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tests.engine.ledger import Ledger
 from tests.engine.readings import D, T, deal, entry, position, resting, row, theirs
 from trading.engine.orders import OrderStatus
-from trading.engine.reconcile import (
+from trading.engine.reconcile import diff
+from trading.engine.repairs import (
     Absent,
     Conclude,
     Missing,
@@ -20,7 +21,6 @@ from trading.engine.reconcile import (
     Rules,
     Vanished,
     Verified,
-    diff,
 )
 from trading.engine.types import Fill, PositionState, RestingOrder, Snapshot
 

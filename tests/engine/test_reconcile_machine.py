@@ -27,7 +27,8 @@ from tests.engine.exchange import LIFE, Asked, Exchange
 from tests.engine.ledger import Ledger
 from tests.engine.readings import D, S, T, close, entry
 from trading.engine.orders import FINAL, IN_DOUBT, SOFT_FINAL
-from trading.engine.reconcile import (
+from trading.engine.reconcile import diff
+from trading.engine.repairs import (
     Bind,
     Changed,
     Conclude,
@@ -36,7 +37,6 @@ from trading.engine.reconcile import (
     Repair,
     Rules,
     Verified,
-    diff,
 )
 from trading.engine.types import Fill, PositionState, Snapshot
 

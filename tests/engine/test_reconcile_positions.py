@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.engine.readings import D, S, T, deal, entry, ours, position, row, said, theirs
-from trading.engine.reconcile import Changed, Found, Missing, Record, Repair, Returned, Vanished
+from trading.engine.repairs import Changed, Found, Missing, Record, Repair, Returned, Vanished
 from trading.engine.types import PositionState
 
 

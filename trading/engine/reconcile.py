@@ -42,30 +42,6 @@ from trading.engine.repairs import (
 )
 from trading.engine.types import Fill, PositionState, Snapshot
 
-__all__ = [
-    "Absent",
-    "Bind",
-    "Changed",
-    "Conclude",
-    "Doubt",
-    "Expire",
-    "Found",
-    "Missing",
-    "OurOrder",
-    "OurPosition",
-    "Ours",
-    "Present",
-    "Record",
-    "Repair",
-    "Rest",
-    "Returned",
-    "Rules",
-    "Vanished",
-    "Verified",
-    "Withdraw",
-    "diff",
-]
-
 _S = OrderStatus
 SKEW: Final = timedelta(seconds=5)
 """A position may be stamped this long before the quote its order passed the gate with."""

@@ -117,7 +117,7 @@ class Seat:
         """The broker's word and the renewal in one transaction: no word without a lease."""
         with transaction.atomic():
             if not lease_renew(grip=grip, seen=True):
-                raise LeaseLost(f"{self.account}: epoch {grip.epoch} is over")
+                raise self._lost(grip)
             account_observe(account=self.account, state=state)
         self.state, self._renewed_at = state, monotonic()
         crash_point("lease-renewed")
@@ -132,7 +132,7 @@ class Seat:
         if self.is_ready:
             return
         if not lease_ready(grip=grip):
-            raise LeaseLost(f"{self.account}: epoch {grip.epoch} is over")
+            raise self._lost(grip)
         self.is_ready = True
         self.account.refresh_from_db(fields=["state", "state_reason"])
 
@@ -160,7 +160,10 @@ class Seat:
         if monotonic() - self._renewed_at >= settings.TIMING.lease_renew:
             self._renewed_at = monotonic()
             if not lease_renew(grip=grip):
-                raise LeaseLost(f"{self.account}: epoch {grip.epoch} is over") from error
+                raise self._lost(grip) from error
+
+    def _lost(self, grip: Grip) -> LeaseLost:
+        return LeaseLost(f"{self.account}: epoch {grip.epoch} is over")
 
     def _check(self, state: AccountState) -> None:
         if monotonic() - self._checked_at < INVARIANTS_SECONDS:

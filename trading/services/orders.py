@@ -193,15 +193,10 @@ def _base36(number: int, length: int) -> str:
     return "".join(reversed(digits))
 
 
-def deployment_mark(deployment: Deployment) -> str:
-    """How the client ids of a deployment begin."""
-    return f"{_base36(deployment.pk, 4)}_"
-
-
 def is_ours(client_id: str, account: Account) -> bool:
     """Whether an id has the form of ours and names a deployment of this account."""
     head, _, rest = client_id.partition("_")
     if len(head) != 4 or len(rest) != 17:
         return False
-    marks = (deployment_mark(d) for d in Deployment.objects.filter(account=account))
-    return f"{head}_" in marks
+    numbers = Deployment.objects.filter(account=account).values_list("pk", flat=True)
+    return head in {_base36(number, 4) for number in numbers}
