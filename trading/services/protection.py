@@ -132,4 +132,6 @@ def _quotes(account: Account) -> Mapping[str, Quote]:
 def _forget(account: Account, bare: set[str]) -> None:
     """Positions that have a stop again."""
     rows = Position.objects.filter(account=account, unprotected_since__isnull=False)
-    rows.exclude(broker_id__in=bare).update(unprotected_since=None)
+    covered = rows.exclude(broker_id__in=bare)
+    if covered.exists():  # a write that changes nothing would still take SQLite's only lock
+        covered.update(unprotected_since=None)

@@ -79,7 +79,7 @@ def ours_of(account: Account, reading: Reading) -> Ours:
     deals = [fill.deal_id for fill in theirs.deals]
     recorded = Fill.objects.filter(account=account, deal_id__in=deals)
     shown = [p.id for p in theirs.account.positions]
-    rows = Position.objects.filter(account=account)
+    rows = Position.objects.filter(account=account).select_related("symbol")
     touched = {fill.position_id for fill in theirs.deals}
     open_rows = rows.filter(closed_at__isnull=True)
     closed = rows.filter(broker_id__in=shown, closed_at__isnull=False)

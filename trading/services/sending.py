@@ -24,7 +24,7 @@ from trading.crashpoints import crash_point
 from trading.engine.orders import OrderStatus
 from trading.engine.types import OrderKind
 from trading.models import Account, Deployment, KillSwitch, Order, Origin, Purpose, Severity
-from trading.selectors.kills import kills_on
+from trading.selectors.kills import kills_on, kills_pulled
 from trading.services.brokers import broker_for
 from trading.services.fills import fills_record
 from trading.services.gate import gate_pass
@@ -143,7 +143,7 @@ def _look_back(order: Order, began: float) -> None:
 
 def _pulled_on(order: Order) -> KillSwitch | None:
     """The switch that covers the order; asked in full only while any is pulled."""
-    if not KillSwitch.objects.filter(rearmed_at__isnull=True).exists():
+    if not kills_pulled().exists():
         return None
     pulled = kills_on(account=order.account, deployment=order.deployment_id, symbol=order.symbol_id)
     return pulled.first()
