@@ -24,7 +24,8 @@ from trading.models import (
 )
 from trading.services.events import Happening, event_append
 from trading.services.orders import order_tell
-from trading.services.positions import position_claim, position_find
+from trading.services.positions import position_claim, position_find, position_open
+from trading.services.rows import row_once
 from trading.services.transitions import Cause, order_move
 
 EXIT_REASONS: Final = {
@@ -35,7 +36,7 @@ EXIT_REASONS: Final = {
 """Why a position was closed, where no strategy wanted it."""
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def fills_record(
     *, account: Account, fills: Iterable[EngineFill], answered: Order | None = None
 ) -> list[Fill]:
@@ -46,46 +47,84 @@ def fills_record(
     """
     recorded = []
     for fill in fills:
-        row = _record(account, fill, answered or _order_of(account, fill))
+        row = _record(account, fill, answered)
         if row is not None:
             recorded.append(row)
     return recorded
 
 
-def _record(account: Account, fill: EngineFill, order: Order | None) -> Fill | None:
+def _record(account: Account, fill: EngineFill, answered: Order | None) -> Fill | None:
+    order = answered or _order_of(account, fill)
     if order is not None and order.purpose == Purpose.ENTRY and not fill.opens:
         order = None  # the broker stopped the new position out within the same answer
     if order is not None and order.origin in EXIT_REASONS:
         fill = replace(fill, reason=EXIT_REASONS[Origin(order.origin)])
-    entry = order if fill.opens else None
-    position = position_find(account=account, seen=_as_seen(fill), entry=entry)
-    row, created = Fill.objects.get_or_create(
-        account=account,
-        deal_id=fill.deal_id,
-        defaults={
-            "symbol": position.symbol,
-            "position": position,
-            "order": order,
-            "opens": fill.opens,
-            "side": fill.side,
-            "lots": fill.lots,
-            "price": fill.price,
-            "profit": fill.profit,
-            "commission": fill.commission,
-            "swap": fill.swap,
-            "reason": fill.reason.value if fill.reason else "",
-            "at": fill.at,
-        },
-    )
-    if not created:
+    position, is_new = _position_of(account, fill, order)
+    is_first = is_new and answered is not None and _has_one_order(order)
+    row, is_new = _write(account, fill, order, position)
+    if not is_new:
         if order is not None:
             _answer_late(order, row, fill, position)
         return None
-    _book(position, fill)
-    if order is not None:
+    if is_first:
+        _open(position, fill)
+    else:
+        _book(position, fill)
+    if order is not None and is_first:
+        _fill_first(order, fill)
+    elif order is not None:
         _answer(order, fill, position)
     _tell(account, position, row)
     return row
+
+
+def _position_of(account: Account, fill: EngineFill, order: Order | None) -> tuple[Position, bool]:
+    """The row behind a fill, and whether the fill of an order of ours opened it."""
+    seen = _as_seen(fill)
+    if order is None or not fill.opens:
+        return position_find(account=account, seen=seen), False
+    return position_open(account=account, seen=seen, entry=order)
+
+
+def _has_one_order(order: Order | None) -> bool:
+    """Whether its first deal opens a position that no other order can have."""
+    if order is None or order.filled_lots:
+        return False
+    return order.account.position_mode == Account.PositionMode.HEDGING
+
+
+def _write(
+    account: Account, fill: EngineFill, order: Order | None, position: Position
+) -> tuple[Fill, bool]:
+    """The row of a deal, and whether it is new."""
+    row = Fill(
+        account=account,
+        deal_id=fill.deal_id,
+        symbol=position.symbol,
+        position=position,
+        order=order,
+        opens=fill.opens,
+        side=fill.side,
+        lots=fill.lots,
+        price=fill.price,
+        profit=fill.profit,
+        commission=fill.commission,
+        swap=fill.swap,
+        reason=fill.reason.value if fill.reason else "",
+        at=fill.at,
+    )
+    if order is None:  # told by the broker, perhaps again
+        known = Fill.objects.filter(account=account, deal_id=fill.deal_id).first()
+        if known is not None:
+            return known, False
+    return row_once(row, account=account, deal_id=fill.deal_id)
+
+
+def _open(position: Position, fill: EngineFill) -> None:
+    """What the first deal of a new row makes of it."""
+    if fill.commission:
+        position.commission = fill.commission
+        position.save(update_fields=["commission"])
 
 
 def _answer(order: Order, fill: EngineFill, position: Position) -> None:
@@ -157,17 +196,29 @@ def _book(position: Position, fill: EngineFill) -> None:
     position.save(update_fields=[*names, "missing_since"])
 
 
+def _fill_first(order: Order, fill: EngineFill) -> None:
+    """The first deal of an entry, into a position of its own."""
+    _move_filled(order, fill, fill.position_id, fill.lots, fill.price, False)
+
+
 def _fill_order(order: Order, fill: EngineFill, position: Position) -> None:
-    """PARTIAL or FILLED, or LATE_FILLED where we had concluded that nothing was executed."""
+    """One more deal of an order; all on record say what it is filled with."""
     deals = list(order.fills.values_list("lots", "price"))
     filled = sum((lots for lots, _ in deals), Decimal(0))
     paid = sum((lots * price for lots, price in deals), Decimal(0))
     gone = order.purpose == Purpose.CLOSE and position.closed_at is not None
+    _move_filled(order, fill, _position_id(order, fill), filled, paid / filled, gone)
+
+
+def _move_filled(
+    order: Order, fill: EngineFill, position_id: str, filled: Decimal, price: Decimal, gone: bool
+) -> None:
+    """PARTIAL or FILLED, or LATE_FILLED where we had concluded that nothing was executed."""
     evidence = {"deal": fill.deal_id, "position": fill.position_id, "lots": str(fill.lots)}
     columns = {
-        "position_id": _position_id(order, fill),
+        "position_id": position_id,
         "filled_lots": min(filled, order.lots),
-        "filled_price": (paid / filled).quantize(Decimal("1E-9")),
+        "filled_price": price.quantize(Decimal("1E-9")),
         "verify_stage": 0,
         "finished_at": now(),
     }

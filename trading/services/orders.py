@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from hashlib import blake2b
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils.timezone import now
 
 from trading.crashpoints import crash_point
@@ -26,7 +27,8 @@ from trading.models import (
     StrategyRun,
 )
 from trading.services.events import Happening, event_append
-from trading.services.transitions import Cause, order_move
+from trading.services.rows import row_once
+from trading.services.transitions import Cause, transition_append
 
 GOOD_SECONDS = 60
 """A close that no strategy asked for is written anew after this."""
@@ -101,8 +103,7 @@ def client_id_new(*, deployment: Deployment | None, decision_key: str) -> str:
     S is the deployment, P random for every order, O a hash of this installation and the decision:
     nothing is counted, so that a restored backup cannot use an id again.
     """
-    epoch = Installation.objects.get_or_create(pk=1)[0].epoch
-    digest = blake2b(f"{epoch}:{decision_key}".encode(), digest_size=8).digest()
+    digest = blake2b(f"{_installation()}:{decision_key}".encode(), digest_size=8).digest()
     parts = (
         _base36(deployment.pk if deployment is not None else 0, 4),
         _base36(secrets.randbits(41), 8),
@@ -165,23 +166,22 @@ def _create(key: str, cause: Cause, **columns: object) -> Order:
     assert deployment is None or isinstance(deployment, Deployment)
     with transaction.atomic():
         client_id = client_id_new(deployment=deployment, decision_key=key)
-        order, created = _written(key, client_id=client_id, **columns)
-        if created:
-            order_move(order=order, to=OrderStatus.APPROVED, cause=cause)
+        approved = Order(
+            decision_key=key, client_id=client_id, status=OrderStatus.APPROVED.value, **columns
+        )
+        order, is_new = row_once(approved, decision_key=key)
+        if is_new:
+            transition_append(
+                order=order, source=OrderStatus.PROPOSED, to=OrderStatus.APPROVED, cause=cause
+            )
     crash_point("c1-intent-committed")
     return order
 
 
-def _written(key: str, **columns: object) -> tuple[Order, bool]:
-    """A new row, or the one that was written before: hardly ever, so it is not looked for first."""
-    try:
-        with transaction.atomic():
-            return Order.objects.create(decision_key=key, **columns), True
-    except IntegrityError:
-        order = Order.objects.filter(decision_key=key).first()
-        if order is None:
-            raise
-        return order, False
+@cache
+def _installation() -> str:
+    """The mark of this installation, which stays the same as long as a process lives."""
+    return Installation.objects.get_or_create(pk=1)[0].epoch
 
 
 def _base36(number: int, length: int) -> str:

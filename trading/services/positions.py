@@ -21,12 +21,11 @@ from trading.models import (
     Symbol,
 )
 from trading.services.events import Happening, event_append
+from trading.services.rows import row_once
 
 
-def position_find(*, account: Account, seen: PositionState, entry: Order | None = None) -> Position:
+def position_find(*, account: Account, seen: PositionState) -> Position:
     """The row of a position the broker shows; one we did not know of is written down, and told.
-
-    `entry` is the order that opened it, where the caller knows it.
 
     It is a strategy's when an order of ours has its client id, an orphan when only its magic is
     ours, else by hand. An orphan with the form of our client ids means that this database does not
@@ -34,38 +33,49 @@ def position_find(*, account: Account, seen: PositionState, entry: Order | None 
     """
     related = ("account", "symbol", "deployment")
     rows = Position.objects.select_related(*related).filter(account=account, broker_id=seen.id)
-    known = rows.first() if entry is None else None  # that of an entry is hardly ever known
+    known = rows.first()
     if known is not None:
         return known
-    order = entry or _order_of(account, seen)
-    deployment = order.deployment if order else deployment_of(account, seen.magic)
-    origin = _origin(order, deployment, seen)
-    position, created = Position.objects.get_or_create(
-        account=account,
-        broker_id=seen.id,
-        defaults={
-            "symbol": _symbol_of(account, seen, order),
-            "deployment": deployment if origin != PositionOrigin.MANUAL else None,
-            "origin": origin,
-            "side": seen.side,
-            "lots": seen.lots,
-            "entry_price": seen.entry_price,
-            "stop": order.stop if order else seen.stop,
-            "take": order.take if order else seen.take,
-            "wanted_stop": order.stop if order else seen.stop,
-            "opened_at": seen.opened_at,
-            "profit": seen.profit,
-        },
-    )
-    if created and order is None:
-        kind = "position.manual" if origin == PositionOrigin.MANUAL else "position.orphan"
+    order = _order_of(account, seen)
+    position, is_new = position_open(account=account, seen=seen, entry=order)
+    if is_new and order is None:
+        manual = position.origin == PositionOrigin.MANUAL
+        kind = "position.manual" if manual else "position.orphan"
         position_tell(
             position=position,
             kind=kind,
             severity=Severity.WARNING,
             message=f"Found at the broker, {position.get_origin_display().lower()}: {position}",
         )
-    return position if created else rows.get()
+    return position if is_new else rows.get()
+
+
+def position_open(
+    *, account: Account, seen: PositionState, entry: Order | None
+) -> tuple[Position, bool]:
+    """The row of a position that hardly anybody can know yet, and whether it is new.
+
+    `entry` is the order that opened it, if one did.
+    """
+    deployment = entry.deployment if entry else deployment_of(account, seen.magic)
+    origin = _origin(entry, deployment, seen)
+    stop, take = (entry.stop, entry.take) if entry else (seen.stop, seen.take)
+    position = Position(
+        account=account,
+        broker_id=seen.id,
+        symbol=_symbol_of(account, seen, entry),
+        deployment=deployment if origin != PositionOrigin.MANUAL else None,
+        origin=origin,
+        side=seen.side,
+        lots=seen.lots,
+        entry_price=seen.entry_price,
+        stop=stop,
+        take=take,
+        wanted_stop=stop,
+        opened_at=seen.opened_at,
+        profit=seen.profit,
+    )
+    return row_once(position, account=account, broker_id=seen.id)
 
 
 def position_claim(*, position: Position, order: Order) -> None:

@@ -41,19 +41,26 @@ def order_move(*, order: Order, to: OrderStatus, cause: Cause, **columns: object
         source = _leave(order, to, columns)
         if source is None:
             return False
-        OrderTransition.objects.create(
-            order=order,
-            source=source.value,
-            target=to.value,
-            cause=cause.name[:40],
-            evidence=dict(cause.evidence),
-            actor=(cause.actor or process_name())[:80],
-            epoch=order.epoch if cause.epoch is None else cause.epoch,
-            build=settings.BUILD,
-        )
+        transition_append(order=order, source=source, to=to, cause=cause)
     for name, value in columns.items():
         setattr(order, name, value)
     return True
+
+
+def transition_append(
+    *, order: Order, source: OrderStatus, to: OrderStatus, cause: Cause
+) -> OrderTransition:
+    """Note a move that the caller makes in the same transaction."""
+    return OrderTransition.objects.create(
+        order=order,
+        source=source.value,
+        target=to.value,
+        cause=cause.name[:40],
+        evidence=dict(cause.evidence),
+        actor=(cause.actor or process_name())[:80],
+        epoch=order.epoch if cause.epoch is None else cause.epoch,
+        build=settings.BUILD,
+    )
 
 
 def _leave(order: Order, to: OrderStatus, columns: Mapping[str, object]) -> OrderStatus | None:
