@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Q, QuerySet
 
-from trading.models import Account, Deployment, KillSwitch, Symbol
+from trading.models import Account, Deployment, KillMode, KillSwitch, Order, Symbol
 
 
 def kills_pulled() -> QuerySet[KillSwitch]:
@@ -29,3 +29,12 @@ def kills_on(
     if symbol is not None:
         scope |= Q(symbol=symbol)
     return kills_pulled().filter(scope)
+
+
+def kill_over(*, order: Order, mode: KillMode | None = None) -> KillSwitch | None:
+    """The oldest pulled switch that holds for the order, of any mode or of one; asked in full only
+    while any is pulled."""
+    if not kills_pulled().exists():
+        return None
+    pulled = kills_on(account=order.account, deployment=order.deployment_id, symbol=order.symbol_id)
+    return (pulled.filter(mode=mode) if mode else pulled).first()

@@ -11,11 +11,10 @@ from shutil import disk_usage
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
 from trading.engine import risk
-from trading.engine.orders import IN_DOUBT, RESERVING, OrderStatus
+from trading.engine.orders import OrderStatus
 from trading.engine.sessions import week_of
 from trading.engine.types import EngineError, Market, Quote
 from trading.models import (
@@ -31,7 +30,8 @@ from trading.models import (
     Severity,
     Side,
 )
-from trading.selectors.kills import kills_on
+from trading.selectors.kills import kill_over
+from trading.selectors.pending import PendingOrder, doubt_about, orders_pending
 from trading.selectors.quotes import quotes_fresh
 from trading.selectors.risk import account_state_of, limits_of
 from trading.services.clock import Moment, clock_read
@@ -58,7 +58,7 @@ def gate_pass(*, order: Order) -> Refusal | None:
     """
     quote = _quote_of(order)
     with transaction.atomic(durable=True):
-        lease = Lease.objects.select_for_update().filter(account=order.account_id).first()
+        lease = _lease_of(order)
         moment = clock_read()
         refusal = _refusal(order, lease, moment, quote)
         if refusal is None:
@@ -76,23 +76,15 @@ def _expire(order: Order, code: str, message: str) -> None:
         order.refresh_from_db()
 
 
-def orders_in_doubt(*, order: Order) -> QuerySet[Order]:
-    """Orders whose unknown outcome forbids to send this one.
-
-    An entry waits for entries of the same account, symbol and deployment, also for a rejection
-    until it is verified; on a netting account for closes too, which may come late and hit its
-    position. A close that counts volume waits for closes of the same position.
-    """
-    doubtful = Q(status__in=sorted(IN_DOUBT))
-    unverified = Q(status=OrderStatus.REJECTED, verify_stage__gt=0)
-    closes = doubtful & Q(purpose=Purpose.CLOSE)
-    entries = Q(purpose=Purpose.ENTRY, deployment=order.deployment_id) & (doubtful | unverified)
-    if order.purpose == Purpose.CLOSE:
-        wanted = closes & Q(position_id=order.position_id)
+def _lease_of(order: Order) -> Lease | None:
+    """The lease of the account, locked; the account of the order is read afresh with it."""
+    leases = Lease.objects.select_for_update(of=("self",)).select_related("account")
+    lease = leases.filter(account=order.account_id).first()
+    if lease is None or lease.account is None:
+        order.account.refresh_from_db()
     else:
-        wanted = entries | closes if _is_netting(order) else entries
-    same = Order.objects.filter(wanted, account=order.account_id, symbol=order.symbol_id)
-    return same.exclude(pk=order.pk)
+        order.account = lease.account
+    return lease
 
 
 def _send(order: Order, lease: Lease | None, moment: Moment, quote: Quote | None) -> Refusal | None:
@@ -115,13 +107,13 @@ def _send(order: Order, lease: Lease | None, moment: Moment, quote: Quote | None
 def _refusal(
     order: Order, lease: Lease | None, moment: Moment, quote: Quote | None
 ) -> Refusal | None:
-    """The first reason against sending; the row of the account is read afresh."""
-    order.account.refresh_from_db()
+    """The first reason against sending."""
+    pending = orders_pending(account_id=order.account_id, besides=order.pk)
     checks: list[Callable[[], Refusal | None]] = [lambda: _age_refusal(order)]
     if order.origin == Origin.STRATEGY:
         checks.append(lambda: _halt_refusal(order))
     if order.purpose == Purpose.ENTRY or _is_volume_based(order):
-        checks.append(lambda: _doubt_refusal(order))
+        checks.append(lambda: _doubt_refusal(order, pending))
     if order.purpose == Purpose.ENTRY:
         checks += [
             lambda: _lease_refusal(lease, moment),
@@ -130,7 +122,7 @@ def _refusal(
             lambda: _symbol_refusal(order),
             lambda: _mode_refusal(order),
             lambda: _session_refusal(order, quote),
-            lambda: _limit_refusal(order, quote),
+            lambda: _limit_refusal(order, quote, pending),
         ]
     return next((found for check in checks if (found := check()) is not None), None)
 
@@ -158,10 +150,8 @@ def _halt_refusal(order: Order) -> Refusal | None:
     account = order.account
     if account.state == Account.State.HALTED:
         return "ACCOUNT_NOT_ACTIVE", f"Account is {account.state}: {account.state_reason}"
-    pulled = kills_on(account=account, deployment=order.deployment_id, symbol=order.symbol_id)
-    if order.purpose == Purpose.CLOSE:
-        pulled = pulled.filter(mode=KillMode.HALT)
-    switch = pulled.select_related(None).first()
+    mode = KillMode.HALT if order.purpose == Purpose.CLOSE else None
+    switch = kill_over(order=order, mode=mode)
     if switch is None:
         return None
     return "KILL_SWITCH", f"{switch} pulled by {switch.pulled_by}: {switch.reason}"
@@ -181,12 +171,11 @@ def _disk_refusal() -> Refusal | None:
     return "DISK_FULL", f"Expected {settings.DISK_RESERVE_MB} MiB free, was {free}"
 
 
-def _doubt_refusal(order: Order) -> Refusal | None:
-    doubtful = orders_in_doubt(order=order).values_list("client_id", "status").first()
-    if doubtful is None:
+def _doubt_refusal(order: Order, pending: list[PendingOrder]) -> Refusal | None:
+    doubt = doubt_about(order, pending)
+    if doubt is None:
         return None
-    client_id, status = doubtful
-    return "IN_DOUBT", f"Order {client_id} is {status}, its outcome unproved"
+    return "IN_DOUBT", f"Order {doubt.client_id} is {doubt.status}, its outcome unproved"
 
 
 def _entry_refusal(order: Order) -> Refusal | None:
@@ -244,21 +233,18 @@ def _session_refusal(order: Order, quote: Quote | None) -> Refusal | None:
     return "MARKET_CLOSED", f"Expected {order.symbol.name} in a trade session, was closed: {then}"
 
 
-def _limit_refusal(order: Order, quote: Quote | None) -> Refusal | None:
+def _limit_refusal(
+    order: Order, quote: Quote | None, pending: list[PendingOrder]
+) -> Refusal | None:
     """Every limit once more, on open, resting and reserved exposure."""
     if quote is None:
         return "QUOTE_STALE", f"Expected a fresh quote of {order.symbol.name}, was none"
     assert order.deployment is not None
     limits = limits_of(deployment=order.deployment)
-    reserved = Order.objects.filter(
-        account=order.account_id,
-        purpose=Purpose.ENTRY,
-        status__in=sorted(RESERVING),
-        position_id="",
-    ).exclude(pk=order.pk)
+    reserved = sum(other.is_reserving for other in pending)
     market = Market(order.symbol.instrument(), quote)
     state = account_state_of(account=order.account)
-    denied = risk.denial(limits, state, market, reserved.count())
+    denied = risk.denial(limits, state, market, reserved)
     return None if denied is None else (denied.code, denied.message)
 
 

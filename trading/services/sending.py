@@ -23,8 +23,8 @@ from trading.brokers.base import (
 from trading.crashpoints import crash_point
 from trading.engine.orders import OrderStatus
 from trading.engine.types import OrderKind
-from trading.models import Account, Deployment, KillSwitch, Order, Origin, Purpose, Severity
-from trading.selectors.kills import kills_on, kills_pulled
+from trading.models import Account, Deployment, Order, Origin, Purpose, Severity
+from trading.selectors.kills import kill_over
 from trading.services.brokers import broker_for
 from trading.services.fills import fills_record
 from trading.services.gate import gate_pass
@@ -131,7 +131,7 @@ def _look_back(order: Order, began: float) -> None:
     kill switch shall catch whoever passed the gate just before it.
     """
     if order.purpose == Purpose.ENTRY:
-        switch = _pulled_on(order)
+        switch = kill_over(order=order)
         if switch is not None:
             raise NotSent(f"{switch} pulled by {switch.pulled_by}: {switch.reason}", "KILL_SWITCH")
     late = monotonic() - began
@@ -139,14 +139,6 @@ def _look_back(order: Order, began: float) -> None:
         expected = f"Expected to write within {settings.TIMING.call_deadline:g} s"
         raise NotSent(f"{expected} of entering the gate, was {late:.1f} s", "DEADLINE")
     crash_point("c3-before-write")
-
-
-def _pulled_on(order: Order) -> KillSwitch | None:
-    """The switch that covers the order; asked in full only while any is pulled."""
-    if not kills_pulled().exists():
-        return None
-    pulled = kills_on(account=order.account, deployment=order.deployment_id, symbol=order.symbol_id)
-    return pulled.first()
 
 
 def _ask(order: Order, broker: Broker) -> Receipt:
