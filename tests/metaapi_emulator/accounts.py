@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -162,7 +163,8 @@ class Account:
         """What is streamed, by symbol."""
         self.changes = Changes()
         self.withheld: list[dict[str, Any]] = []
-        """Packets that wait for the terminal to come back."""
+        """Packets that wait for the terminal to come back, or for the end of a lag."""
+        self._picture: Account | None = None
         # The SDK takes positions of the same ticket and content for the same one, whoever's.
         self._tickets = count(FIRST_TICKET + crc32(self.id.encode()) % 10_000 * 10_000)
         self.deals.append(self._deposit(market.now() - timedelta(days=1)))
@@ -182,6 +184,27 @@ class Account:
     def next_id(self) -> str:
         """A new ticket number."""
         return str(next(self._tickets))
+
+    @property
+    def shown(self) -> Account:
+        """What readings tell of: as it was before the lag, while there is one."""
+        return self._picture or self
+
+    @property
+    def is_told(self) -> bool:
+        """Whether what happens is told at once."""
+        return not self.is_away and self._picture is None
+
+    def lag(self) -> None:
+        """Show from now on what is now, whatever happens, until `catch_up`."""
+        self._picture = picture = copy(self)
+        picture.positions = {name: copy(held) for name, held in self.positions.items()}
+        picture.pending = {name: copy(order) for name, order in self.pending.items()}
+        picture.history, picture.deals = [*self.history], [*self.deals]
+
+    def catch_up(self) -> None:
+        """The lag is over."""
+        self._picture = None
 
     def taken_changes(self) -> Changes:
         """What has changed, and begin anew."""
@@ -292,3 +315,14 @@ class Account:
 def way(side: int) -> str:
     """BUY or SELL."""
     return "BUY" if side > 0 else "SELL"
+
+
+def hand_ticket(
+    symbol: str,
+    side: int,
+    lots: Decimal,
+    stop: Decimal | None = None,
+    take: Decimal | None = None,
+) -> Ticket:
+    """A market order of a person."""
+    return Ticket(symbol, side, lots, stop=stop, take=take, reason=Reason.CLIENT)

@@ -11,9 +11,9 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.metaapi_emulator.accounts import Account, AccountKind, Terms
+from tests.metaapi_emulator.accounts import Account, AccountKind, Terms, hand_ticket
 from tests.metaapi_emulator.codes import Refused
-from tests.metaapi_emulator.emulator import Emulator, hand_ticket
+from tests.metaapi_emulator.emulator import Emulator
 from tests.metaapi_emulator.faults import Faults
 from tests.metaapi_emulator.rest import body_of, failure
 from trading.brokers.market import SIMULATED_SYMBOLS
@@ -49,6 +49,7 @@ class Admin:
             web.get("/emulator/faults", self._faults),
             web.delete("/emulator/faults", self._no_faults),
             web.get("/emulator/ledger", self._ledger),
+            web.get("/emulator/drawn", self._drawn),
         ]
 
     async def _open_account(self, body: Body) -> object:
@@ -130,6 +131,10 @@ class Admin:
 
     async def _ledger(self, _: web.Request) -> web.Response:
         return web.json_response(self._emulator.ledger.to_json())
+
+    async def _drawn(self, _: web.Request) -> web.Response:
+        """How often each fault was drawn so far."""
+        return web.json_response(dict(+self._emulator.chance.drawn))
 
     def _account(self, body: Body) -> Account:
         return self._emulator.accounts[str(body["account"])]

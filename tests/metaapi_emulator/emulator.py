@@ -8,17 +8,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.metaapi_emulator.accounts import Account, Reason, Terms, Ticket
 from tests.metaapi_emulator.codes import Code, Malformed, Refused
 from tests.metaapi_emulator.dealing import Closing
-from tests.metaapi_emulator.faults import UNANSWERED, Chance, Fate, Faults
+from tests.metaapi_emulator.faults import UNANSWERED, Chance, Drawn, Fate, Faults
 from tests.metaapi_emulator.formats import iso
 from tests.metaapi_emulator.market import Market
 from tests.metaapi_emulator.provisioning import Provisioned
 from tests.metaapi_emulator.shapes import update_packet
+from tests.metaapi_emulator.spells import Spells
 from tests.metaapi_emulator.trading import (
     Outcome,
     Twist,
@@ -29,7 +29,6 @@ from tests.metaapi_emulator.trading import (
     set_levels,
 )
 from tests.metaapi_emulator.triggers import on_quote, stop_out
-from trading.brokers.venue.hands import ACTIONS, MOST_OPEN
 from trading.brokers.venue.ledger import Ledger, Received
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class Emulator:
         self.provisioned: dict[str, Provisioned] = {}
         self.sockets: Sockets
         self._tasks: set[asyncio.Task[None]] = set()
-        self._second = int(monotonic())
+        self._spells = Spells(self)
 
     def open_account(self, account_id: str, terms: Terms, **settings: Any) -> Account:
         """A new account, deployed unless the settings say otherwise."""
@@ -97,7 +96,7 @@ class Emulator:
             self.market.quotes[quote.symbol] = quote
             for account in self.accounts.values():
                 on_quote(account, quote.symbol)
-        self._live_by_hand()
+        self._spells.step()
         await self._show({quote.symbol for quote in quotes})
 
     async def pin(self, symbol: str, bid: Decimal | None, ask: Decimal | None = None) -> None:
@@ -111,21 +110,22 @@ class Emulator:
         """Do what is asked, or what the faults make of it; raises Malformed."""
         op, ids = operation(body), _ids(body)
         received = self.ledger.request(op, account.id, ids, self.market.now())
-        fate, delay = self.chance.fate(self.faults, op, account.id, *ids)
+        drawn = self.chance.fate(self.faults, op, account.id, *ids)
+        fate = drawn.fate
         received.fate = fate.recorded
-        refusal = _refusal(fate, self.faults)
+        refusal = _refusal(drawn)
         if refusal:
             received.outcome = refusal.name
-            return Reply(self._answer(account, refusal), received, delay)
+            return Reply(self._answer(account, refusal), received, drawn.delay)
         if fate is Fate.LOSE_REQUEST:
             received.outcome = "LOST"
             return Reply(None, received)
         if fate is Fate.LATE:
-            self.spawn(self._perform_late(account, body, received))
+            self.spawn(self._perform_late(account, body, received, drawn))
             return Reply(None, received)
-        response = self._perform(account, body, received, fate)
+        response = self._perform(account, body, received, drawn)
         self.flush(account, received)
-        return Reply(None if fate in UNANSWERED else response, received, delay)
+        return Reply(None if fate in UNANSWERED else response, received, drawn.delay)
 
     def flush(self, account: Account, received: Received | None = None) -> None:
         """Write down what has just been executed and tell whoever listens."""
@@ -134,25 +134,31 @@ class Emulator:
             self.ledger.execution(account.id, fill, received)
         if not changes:
             return
-        packet = update_packet(account, changes)
-        if account.is_away:
-            account.withheld.append(packet)
-        else:
-            self.spawn(self.sockets.push(account, packet))
+        account.withheld.append(update_packet(account, changes))
+        self._tell(account)
 
     def set_away(self, account: Account, *, is_away: bool) -> None:
         """The terminal loses its broker, or finds it again and tells what has happened since."""
         account.is_away = is_away
-        if not is_away:
-            withheld, account.withheld = account.withheld, []
-            for packet in withheld:
-                self.spawn(self.sockets.push(account, packet))
+        self._tell(account)
 
     def is_synchronizing(self, account: Account) -> bool:
         """Whether a reading of the history says that it is not complete."""
-        rate = self.faults.rates.get("incomplete", 0.0)
-        drawn = self.chance.rng("history", account.id).random() < rate
-        return self.faults.spend("synchronizing") or drawn
+        is_drawn = self.chance.strikes(self.faults, "incomplete", account.id)
+        return self.faults.spend("synchronizing") or is_drawn
+
+    def is_refused(self, operation: str) -> str:
+        """Whether a request is answered "too_many" or "fail" instead of being looked at; else
+        empty."""
+        for name in ("too_many", "fail"):
+            is_drawn = self.chance.strikes(self.faults, name, operation)
+            if self.faults.spend(name, operation) or is_drawn:
+                return name
+        return ""
+
+    async def be_slow(self, operation: str) -> None:
+        """Take the time that the faults have an answer take."""
+        await asyncio.sleep(self.chance.delay(self.faults, operation))
 
     def by_hand(self, account: Account, action: str, act: Callable[[], Outcome]) -> str:
         """A person does something at the terminal: the position's id; raises Refused."""
@@ -200,10 +206,21 @@ class Emulator:
             "recommendedRetryTime": iso(again),
         }
 
+    def _tell(self, account: Account) -> None:
+        """Push what is withheld, unless it still has to be."""
+        if account.is_told:
+            withheld, account.withheld = account.withheld, []
+            for packet in withheld:
+                self.spawn(self.sockets.push(account, packet))
+
     def _perform(
-        self, account: Account, body: Mapping[str, Any], received: Received, fate: Fate
+        self, account: Account, body: Mapping[str, Any], received: Received, drawn: Drawn
     ) -> dict[str, Any]:
+        fate = drawn.fate
         twist = Twist(is_partial=fate is Fate.PARTIAL, drops_stop=fate is Fate.DROP_STOP)
+        if drawn.lag and account.shown is account:
+            account.lag()
+            self.spawn(self._catch_up(account, drawn.lag))
         try:
             outcome = execute(account, body, twist)
         except Malformed:
@@ -212,18 +229,23 @@ class Emulator:
         is_done = outcome.code in (Code.DONE, Code.DONE_PARTIAL)
         received.outcome = "EXECUTED" if is_done else outcome.code.name
         if fate is Fate.ERROR_AFTER:
-            return self._answer(account, Code[self.faults.error_code])
+            return self._answer(account, drawn.code)
         if fate is Fate.REJECT_EXECUTED and is_done:
             return self._answer(account, Code.REJECT)
         return outcome.to_json(account)
 
     async def _perform_late(
-        self, account: Account, body: Mapping[str, Any], received: Received
+        self, account: Account, body: Mapping[str, Any], received: Received, drawn: Drawn
     ) -> None:
         await asyncio.sleep(self.faults.late_after)
         with suppress(Malformed):
-            self._perform(account, body, received, Fate.LATE)
+            self._perform(account, body, received, drawn)
         self.flush(account, received)
+
+    async def _catch_up(self, account: Account, lag: float) -> None:
+        await asyncio.sleep(lag)
+        account.catch_up()
+        self._tell(account)
 
     def _answer(self, account: Account, code: Code) -> dict[str, Any]:
         return code.to_json(is_mt4=account.is_mt4)
@@ -235,47 +257,16 @@ class Emulator:
             if watched and not account.is_away:
                 await self.sockets.push_prices(account, watched)
 
-    def _live_by_hand(self) -> None:
-        """Once a second, perhaps a person does something."""
-        rate, second = self.faults.rates.get("by_hand", 0.0), int(monotonic())
-        if second == self._second or not self.accounts:
-            return
-        self._second = second
-        rng = self.chance.rng("hand")
-        if rng.random() >= rate:
-            return
-        account = self.accounts[rng.choice(sorted(self.accounts))]
-        action, held = rng.choice(ACTIONS), list(account.positions)
-        with suppress(Refused):  # a person gets refused like everybody
-            if not held or (action == "open" and len(held) < MOST_OPEN):
-                side, lots = rng.choice((-1, 1)), Decimal(rng.randint(1, 5)) / 100
-                self.open_by_hand(account, hand_ticket("EURUSD", side, lots))
-            elif action == "remove the stop":
-                self.modify_by_hand(account, rng.choice(held), None, None)
-            else:
-                self.close_by_hand(account, rng.choice(held))
-
-
-def hand_ticket(
-    symbol: str,
-    side: int,
-    lots: Decimal,
-    stop: Decimal | None = None,
-    take: Decimal | None = None,
-) -> Ticket:
-    """A market order of a person."""
-    return Ticket(symbol, side, lots, stop=stop, take=take, reason=Reason.CLIENT)
-
 
 def _ids(body: Mapping[str, Any]) -> tuple[str, str]:
     return str(body.get("clientId") or ""), str(body.get("positionId") or "")
 
 
-def _refusal(fate: Fate, faults: Faults) -> Code | None:
+def _refusal(drawn: Drawn) -> Code | None:
     """The code a request is refused with before anything is done."""
     refusals = {
         Fate.REJECT: Code.REJECT,
         Fate.REQUOTE: Code.REQUOTE,
-        Fate.ERROR_BEFORE: Code[faults.error_code],
+        Fate.ERROR_BEFORE: drawn.code,
     }
-    return refusals.get(fate)
+    return refusals.get(drawn.fate)

@@ -45,6 +45,30 @@ class Fate(StrEnum):
         return venue.Fate.HONEST if is_executed else venue.Fate.REJECT
 
 
+@dataclass(frozen=True, slots=True)
+class Rates(venue.Faults):
+    """Probabilities as the venue's, and of what only the emulator can do; all exclude each other
+    for one trade request up to `lose_request`, where the venue's come first."""
+
+    requote: float = 0.0
+    error_before: float = 0.0
+    lose_request: float = 0.0
+    too_many: float = 0.0
+    """A request is answered 429."""
+    fail: float = 0.0
+    """A request is answered 500."""
+    slow: float = 0.0
+    """An answer takes `delay_least` to `delay_most` longer, whatever was asked for."""
+    swap_event: float = 0.0
+    """A packet arrives after the one behind it."""
+    mute: float = 0.0
+    storm: float = 0.0
+    away: float = 0.0
+    forbidden: float = 0.0
+    closed: float = 0.0
+    """In each second, that such a spell begins, see `spells`."""
+
+
 @dataclass(slots=True)
 class Faults:
     """Everything that can be switched while the emulator runs; by default nothing is wrong.
@@ -55,11 +79,10 @@ class Faults:
     script: list[str] = field(default_factory=list)
     """The fates of the next trade requests, in order."""
     rates: dict[str, float] = field(default_factory=dict)
-    """Probabilities for what is not scripted, named as the venue's faults are; its `lag` is not
-    played: what was executed shows at once."""
+    """For what is not scripted: fields of `Rates`."""
     late_after: float = 0.3
     error_code: str = "DELIVERED"
-    """The name of a `Code`."""
+    """The name of a `Code`, for what is scripted."""
     only: str = ""
     """Limits `too_many`, `fail` and `slow` to one operation, by its name in the REST path."""
     too_many: int = 0
@@ -92,7 +115,7 @@ class Faults:
             Fate(name)
         if self.error_code not in Code.__members__:
             raise ValueError(f"Expected error_code as a name of Code, was {self.error_code!r}")
-        venue.Faults(**self.rates)
+        Rates(**self.rates)
 
     def changed(self, values: Mapping[str, Any]) -> Faults:
         """With these values; ValueError for what is no fault."""
@@ -113,9 +136,16 @@ class Faults:
         setattr(self, name, left - 1)
         return True
 
-    def delay(self, operation: str) -> float:
-        """Seconds an answer to this operation takes longer."""
-        return self.slow if not self.only or operation == self.only else 0.0
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What becomes of a trade request; seconds."""
+
+    fate: Fate
+    code: Code
+    """Of an answer that proves nothing."""
+    delay: float = 0.0
+    lag: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +163,8 @@ class Chance:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
+        self.drawn: Counter[str] = Counter()
+        """How often which fault was drawn, by its name in `Rates`."""
         self._asked: Counter[str] = Counter()
 
     def rng(self, *key: str) -> Random:
@@ -141,28 +173,67 @@ class Chance:
         self._asked[name] += 1
         return Random(f"{self.seed}/{name}/{self._asked[name]}")  # noqa: S311 - no secret
 
-    def fate(self, faults: Faults, *key: str) -> tuple[Fate, float]:
-        """What becomes of a trade request, and the seconds its answer is delayed."""
-        choice = venue.choose(venue.Faults(**faults.rates), self.rng("trade", *key))
+    def strikes(self, faults: Faults, name: str, *key: str) -> bool:
+        """Whether the fault of this name in `Rates` happens now."""
+        return self._noted(name, self.rng(name, *key).random() < faults.rates.get(name, 0.0))
+
+    def fate(self, faults: Faults, *key: str) -> Drawn:
+        """What becomes of a trade request."""
+        rng, rates = self.rng("trade", *key), Rates(**faults.rates)
+        choice, also, code = venue.choose(rates, rng), rng.random(), rng.choice(UNPROVEN)
         if faults.script:
-            return Fate(faults.script.pop(0)), 0.0
+            return Drawn(Fate(faults.script.pop(0)), Code[faults.error_code])
         fate = Fate(choice.fate.value)
+        if fate is Fate.HONEST:
+            fate = _further(rates, also)
         if fate is Fate.HONEST and choice.is_partial:
             fate = Fate.PARTIAL
         elif fate is Fate.HONEST and choice.drops_stop:
             fate = Fate.DROP_STOP
-        return fate, choice.delay
+        self._noted(fate.lower(), fate is not Fate.HONEST)
+        self._noted("delay_reply", choice.delay > 0)
+        self._noted("lag", choice.lag > 0)
+        return Drawn(fate, code, choice.delay, choice.lag)
+
+    def delay(self, faults: Faults, operation: str) -> float:
+        """Seconds an answer to this operation takes longer."""
+        delay = faults.slow if faults.only in ("", operation) else 0.0
+        if self.strikes(faults, "slow", operation):
+            rates = Rates(**faults.rates)
+            delay += self.rng("slowness").uniform(rates.delay_least, rates.delay_most)
+        return delay
 
     def push(self, faults: Faults, account: str) -> Pushes:
         """What becomes of an update packet."""
-        choice = venue.choose_event(venue.Faults(**faults.rates), self.rng("push", account))
+        rng, rates = self.rng("push", account), Rates(**faults.rates)
+        choice = venue.choose_event(rates, rng)
+        is_held = choice.copies == 1 and rng.random() < rates.swap_event
         if faults.spend("lose_packets"):
             return Pushes(0)
         if faults.spend("duplicate_packets"):
             return Pushes(2)
         if faults.spend("swap_packets"):
             return Pushes(is_held=True)
-        return Pushes(choice.copies, breaks=choice.breaks)
+        self._noted("drop_event", choice.copies == 0)
+        self._noted("duplicate_event", choice.copies > 1)
+        self._noted("disconnect", choice.breaks)
+        self._noted("swap_event", is_held)
+        return Pushes(choice.copies, is_held, choice.breaks)
+
+    def _noted(self, name: str, happens: bool) -> bool:
+        self.drawn[name] += happens
+        return happens
 
 
 UNANSWERED: Final = frozenset({Fate.LOSE_REPLY, Fate.LOSE_REQUEST, Fate.LATE})
+UNPROVEN: Final = (Code.DELIVERED, Code.TIMED_OUT, Code.UNKNOWN, Code.TIMEOUT)
+
+
+def _further(rates: Rates, draw: float) -> Fate:
+    """What only the emulator can make of a request."""
+    reached = 0.0
+    for fate in (Fate.REQUOTE, Fate.ERROR_BEFORE, Fate.LOSE_REQUEST):
+        reached += getattr(rates, fate.lower())
+        if draw < reached:
+            return fate
+    return Fate.HONEST

@@ -85,7 +85,7 @@ async def body_of(request: web.Request) -> dict[str, Any]:
 
 
 def guard(emulator: Emulator) -> Middleware:
-    """The middleware that asks for the token and lets the scripted faults act."""
+    """The middleware that asks for the token and lets the faults act."""
 
     @web.middleware
     async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -94,11 +94,12 @@ def guard(emulator: Emulator) -> Middleware:
         if request.headers.get("auth-token") != emulator.token:
             raise failure(401, "Authorization token is invalid")
         name = _operation(request)
-        if emulator.faults.spend("too_many", name):
+        refusal = emulator.is_refused(name)
+        if refusal == "too_many":
             raise failure(429, "Too many requests", metadata=emulator.too_many())
-        if emulator.faults.spend("fail", name):
+        if refusal:
             raise failure(500, "Internal error")
-        await asyncio.sleep(emulator.faults.delay(name))
+        await emulator.be_slow(name)
         try:
             return await handler(request)
         except Malformed as e:
@@ -143,7 +144,7 @@ class Rest:
         async def handler(request: web.Request) -> web.StreamResponse:
             account = self.account(request)
             sent = await body_of(request) if request.method == "POST" else {}
-            return web.json_response(read.answer(account, {**asked_of(request), **sent}))
+            return web.json_response(read.answer(account.shown, {**asked_of(request), **sent}))
 
         return handler
 

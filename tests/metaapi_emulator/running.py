@@ -57,6 +57,10 @@ class EmulatorSite:
         """What it received and executed, as the venue's `Ledger.to_json` says."""
         return dict(self.http.get("/emulator/ledger").raise_for_status().json())
 
+    def drawn(self) -> Mapping[str, int]:
+        """How often each fault was drawn so far."""
+        return dict(self.http.get("/emulator/drawn").raise_for_status().json())
+
     def executions(self, account: str) -> list[dict[str, Any]]:
         """The deals of one account."""
         return [deal for deal in self.ledger()["executions"] if deal["account"] == account]

@@ -138,7 +138,7 @@ class Sockets:
 
     async def push_prices(self, account: Account, symbols: list[str]) -> None:
         """Send the prices in force, and the forming candles where somebody asked for them."""
-        information = account.information()
+        information = account.shown.information()
         kept = ("equity", "margin", "freeMargin", "marginLevel", "accountCurrencyExchangeRate")
         candles = [
             forming(account.market, symbol, asked["timeframe"])
@@ -224,7 +224,7 @@ class Sockets:
             return
         async with self._order:  # what happens meanwhile comes behind it
             subscription.restart()
-            for packet in synchronization(account, request.data):
+            for packet in synchronization(account.shown, request.data):
                 await self._emit(request.sid, subscription.numbered(packet))
             subscription.is_synchronized = True
 
@@ -276,25 +276,24 @@ class Sockets:
         if account.is_away or not self._emulator.provisioned[account.id].is_deployed:
             await self._fail(request, "TimeoutError", NOT_CONNECTED)
             return
-        more: Data = {read.key: read.answer(account, request.data)}
+        more: Data = {read.key: read.answer(account.shown, request.data)}
         if read.is_history:
             more["synchronizing"] = self._emulator.is_synchronizing(account)
         await self._respond(request, **more)
 
     async def _is_refused(self, request: Request, operation: str) -> bool:
-        """Let the scripted faults act on a request."""
-        faults = self._emulator.faults
-        if faults.spend("too_many", operation):
+        """Let the faults act on a request."""
+        refusal = self._emulator.is_refused(operation)
+        if refusal == "too_many":
             metadata = self._emulator.too_many()
             await self._fail(
                 request, "TooManyRequestsError", "Too many requests", metadata=metadata
             )
-            return True
-        if faults.spend("fail", operation):
+        elif refusal:
             await self._fail(request, "InternalError", "Internal error")
-            return True
-        await asyncio.sleep(faults.delay(operation))
-        return False
+        else:
+            await self._emulator.be_slow(operation)
+        return bool(refusal)
 
     def _status(self, subscription: Subscription) -> Data:
         account = self._emulator.accounts.get(subscription.account_id)

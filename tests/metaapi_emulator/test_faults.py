@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.metaapi_emulator.faults import Faults
+from tests.metaapi_emulator.faults import Chance, Fate, Faults, Pushes
 from tests.metaapi_emulator.formats import parsed_time
-from tests.metaapi_emulator.running import EmulatorSite
+from tests.metaapi_emulator.running import EmulatorSite, emulator_thread
 from tests.metaapi_emulator.sdk import wait_for
 from trading.engine.types import Fill
 
@@ -145,6 +145,65 @@ def test_money_that_is_gone_stops_out(site: EmulatorSite, account: str) -> None:
     assert site.read(account, "positions") == []
 
 
+def test_what_lags_shows_everywhere_a_moment_later(site: EmulatorSite, account: str) -> None:
+    site.faults(rates={"lag": 1.0, "lag_seconds": 0.6})
+    position = site.buy(account)["positionId"]
+    before = site.read(account, "account-information")["margin"]
+    reads = ("positions", f"history-deals/position/{position}")
+    assert (before, [site.read(account, path) for path in reads]) == (0, [[], []])
+    assert len(site.executions(account)) == 1
+    wait_for(lambda: all(site.read(account, path) for path in reads))
+    assert site.read(account, "account-information")["margin"] > 0
+
+
+@pytest.mark.parametrize("fate", [Fate.REQUOTE, Fate.ERROR_BEFORE, Fate.LOSE_REQUEST])
+def test_what_only_the_emulator_can_do_may_be_drawn(fate: Fate) -> None:
+    chance = Chance(1)
+    assert chance.fate(Faults(rates={fate.lower(): 1.0}), "submit").fate is fate
+    assert chance.drawn[fate.lower()] == 1
+
+
+def test_a_packet_may_be_drawn_to_come_late() -> None:
+    assert Chance(1).push(Faults(rates={"swap_event": 1.0}), "a") == Pushes(is_held=True)
+
+
+@pytest.mark.parametrize(("name", "status"), [("too_many", 429), ("fail", 500)])
+def test_any_request_may_be_drawn_to_fail(site: EmulatorSite, name: str, status: int) -> None:
+    account = site.open_account()
+    site.faults(rates={name: 1.0})
+    answer = site.http.get(f"/users/current/accounts/{account}/positions")
+    assert answer.status_code == status
+    assert site.drawn()[name] >= 1
+
+
+def test_any_answer_may_be_drawn_to_take_its_time(site: EmulatorSite, account: str) -> None:
+    site.faults(rates={"slow": 1.0, "delay_least": 0.2, "delay_most": 0.3})
+    began = time.monotonic()
+    site.read(account, "positions")
+    assert time.monotonic() - began >= 0.2
+
+
+@pytest.mark.parametrize(
+    ("spell", "code"), [("forbidden", "TRADE_DISABLED"), ("closed", "MARKET_CLOSED")]
+)
+def test_a_spell_refuses_and_passes(spell: str, code: str) -> None:
+    with emulator_thread() as site:
+        account = site.open_account(has_costs=False)
+        site.faults(rates={spell: 1.0})
+        wait_for(lambda: site.buy(account)["stringCode"].endswith(code))
+        site.faults()
+        wait_for(lambda: site.buy(account)["numericCode"] == 10009)
+
+
+def test_a_terminal_may_be_drawn_to_go_away_and_come_back() -> None:
+    with emulator_thread() as site:
+        path = f"/users/current/accounts/{site.open_account()}/positions"
+        site.faults(rates={"away": 1.0})
+        wait_for(lambda: site.http.get(path).status_code == 504)
+        site.faults()
+        wait_for(lambda: site.http.get(path).status_code == 200)
+
+
 def test_the_ledger_has_the_shape_of_the_venues(site: EmulatorSite, account: str) -> None:
     position = site.buy(account, clientId="c9", magic=4)["positionId"]
     site.trade(account, "POSITION_CLOSE_ID", positionId=position)
@@ -174,6 +233,7 @@ def test_an_order_that_fills_later_belongs_to_its_request(site: EmulatorSite, ac
         {"mute": 1},
         {"error_code": "NONSENSE"},
         {"rates": {"lose_reply": 2}},
+        {"rates": {"nonsense": 0.1}},
     ],
 )
 def test_what_is_no_fault_is_refused(values: dict[str, Any]) -> None:

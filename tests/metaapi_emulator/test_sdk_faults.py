@@ -65,6 +65,15 @@ def test_packets_may_come_twice_and_out_of_order(
     sdk.run(stream.close())
 
 
+def test_what_lags_is_pushed_when_it_shows(site: EmulatorSite, account: str, sdk: Sdk) -> None:
+    stream = sdk.stream(account)
+    site.faults(rates={"lag": 1.0, "lag_seconds": 0.5})
+    site.buy(account)
+    assert stream.terminal_state.positions == []
+    wait_for(lambda: stream.terminal_state.positions)
+    sdk.run(stream.close())
+
+
 def test_an_away_terminal_shows_in_the_status(site: EmulatorSite, account: str, sdk: Sdk) -> None:
     stream = sdk.stream(account)
     site.ask("terminal", account=account, away=True)
