@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q, Sum
+from django.db.models import Sum
 
 from trading.engine.orders import IN_DOUBT
 from trading.engine.risk import Control, Limits
@@ -14,10 +14,13 @@ from trading.engine.types import AccountState, PositionState
 from trading.models import Account, Deployment, Order, Position, RiskLimit
 
 
-def limits_of(*, deployment: Deployment) -> Limits:
-    """The effective limits: of all enabled rows that apply, the strictest of each control."""
-    rows = limit_rows(deployment=deployment)
-    strictest = {control: row.value.normalize() for control, row in rows.items()}
+def limits_of(*, deployment: Deployment, rows: Sequence[RiskLimit] | None = None) -> Limits:
+    """The effective limits: of all enabled rows that apply, the strictest of each control.
+
+    `rows` are those of `limits_enabled`, where they have been read already.
+    """
+    setting = limit_rows(deployment=deployment, rows=rows)
+    strictest = {control: row.value.normalize() for control, row in setting.items()}
     positions = strictest.get(Control.MAX_POSITIONS)
     return Limits(
         max_lots=strictest.get(Control.MAX_LOTS),
@@ -28,12 +31,24 @@ def limits_of(*, deployment: Deployment) -> Limits:
     )
 
 
-def limit_rows(*, deployment: Deployment) -> Mapping[Control, RiskLimit]:
+def limits_enabled() -> Sequence[RiskLimit]:
+    """Every limit that is in force anywhere, the strictest of each control last."""
+    return list(RiskLimit.objects.filter(enabled=True).order_by("-value", "-id"))
+
+
+def limit_rows(
+    *, deployment: Deployment, rows: Sequence[RiskLimit] | None = None
+) -> Mapping[Control, RiskLimit]:
     """The row that sets each control, so that a screen can show where a value comes from."""
-    applies = Q(account=deployment.account_id) | Q(deployment=deployment)
-    everywhere = Q(account__isnull=True, deployment__isnull=True)
-    rows = RiskLimit.objects.filter(applies | everywhere, enabled=True).order_by("-value", "-id")
-    return {Control(row.control): row for row in rows}
+    enabled = limits_enabled() if rows is None else rows
+    return {Control(row.control): row for row in enabled if _applies(row, deployment)}
+
+
+def _applies(row: RiskLimit, deployment: Deployment) -> bool:
+    """Whether it is of the deployment, of its account, or of everything."""
+    if row.deployment_id is not None:
+        return row.deployment_id == deployment.pk
+    return row.account_id is None or row.account_id == deployment.account_id
 
 
 def account_state_of(*, account: Account) -> AccountState:

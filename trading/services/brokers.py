@@ -5,7 +5,7 @@ This is the only place that decrypts the token of a connection.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -30,13 +30,16 @@ if TYPE_CHECKING:
 Quotes = Callable[[], Mapping[str, Quote]]
 
 
-def broker_for(*, account: Account, quotes: Quotes | None = None) -> Broker:
+def broker_for(
+    *, account: Account, quotes: Quotes | None = None, symbols: Sequence[Symbol] | None = None
+) -> Broker:
     """The adapter of the account's kind; EngineError names the kinds that exist.
 
     `quotes` gives the newest quotes by symbol; the default reads the fresh ones of the cache.
+    `symbols` are those of the account's source, where they have been read already.
     """
     if account.kind == "paper":
-        return _paper(account, quotes)
+        return _paper(account, quotes, symbols)
     if account.kind == "venue":
         address, name = venue_of(account)
         return VenueBroker(address, name, settings.TIMING.call_deadline)
@@ -142,8 +145,11 @@ def _link(account: Account) -> Link:
     return hub_for(token, HubOptions(hosts=metaapi_hosts())).link(account.external_id)
 
 
-def _paper(account: Account, quotes: Quotes | None) -> PaperBroker:
-    symbols = list(Symbol.objects.filter(source=account.source))
+def _paper(
+    account: Account, quotes: Quotes | None, symbols: Sequence[Symbol] | None
+) -> PaperBroker:
+    if symbols is None:
+        symbols = list(Symbol.objects.filter(source=account.source))
     listings = {s.name: Listing(s.instrument(), costs_of(s)) for s in symbols}
     canonicals = {s.name: s.canonical for s in symbols if s.canonical not in listings}
     terms = PaperTerms(listings, account.currency, account.leverage, canonicals)

@@ -18,6 +18,7 @@ from trading.brokers.base import Broker, Unavailable
 from trading.engine import money
 from trading.engine.decide import Decision, Plan, decide
 from trading.engine.orders import OrderStatus
+from trading.engine.risk import Limits
 from trading.engine.strategies import build
 from trading.engine.symbols import quotes_by_pair
 from trading.engine.types import (
@@ -29,11 +30,11 @@ from trading.engine.types import (
     OrderIntent,
     Quote,
 )
-from trading.models import Deployment, Severity, StrategyRun, Symbol
+from trading.models import Deployment, RiskLimit, Severity, StrategyRun, Symbol
 from trading.models.strategies import RunState
 from trading.selectors.bars import bars_tail
 from trading.selectors.quotes import quotes_fresh
-from trading.selectors.risk import limits_of
+from trading.selectors.risk import limits_enabled, limits_of
 from trading.services.brokers import broker_for, costs_of
 from trading.services.events import Happening, event_append
 from trading.services.orders import close_create, entry_create
@@ -59,8 +60,9 @@ class Reading:
     """What runs that are answered one right after the other need not read again."""
 
     _bars: dict[tuple[int, str, int], Bars] = field(default_factory=dict)
-    _names: dict[str, dict[str, str]] = field(default_factory=dict)
+    _symbols: dict[str, list[Symbol]] = field(default_factory=dict)
     _quotes: dict[str, tuple[float, dict[str, Quote]]] = field(default_factory=dict)
+    _limits: Sequence[RiskLimit] | None = None
 
     def bars(self, deployment: Deployment, count: int) -> Bars:
         """The newest closed bars of the deployment's series."""
@@ -76,17 +78,23 @@ class Reading:
         under the symbols' canonical names."""
         at, quotes = self._quotes.get(source, (-inf, {}))
         if monotonic() - at > within:
-            at, names = monotonic(), self._listed(source)
+            names = {symbol.name: symbol.canonical for symbol in self.symbols(source)}
+            at = monotonic()
             quotes = quotes_by_pair(quotes_fresh(source=source, names=names), names)
             self._quotes[source] = at, quotes
         return quotes
 
-    def _listed(self, source: str) -> dict[str, str]:
-        """The canonical name of each symbol, by name."""
-        if source not in self._names:
-            symbols = Symbol.objects.filter(source=source).order_by()
-            self._names[source] = dict(symbols.values_list("name", "canonical"))
-        return self._names[source]
+    def symbols(self, source: str) -> list[Symbol]:
+        """Every symbol of a source."""
+        if source not in self._symbols:
+            self._symbols[source] = list(Symbol.objects.filter(source=source).order_by())
+        return self._symbols[source]
+
+    def limits(self, deployment: Deployment) -> Limits:
+        """What the decision may plan with; the gate reads the limits afresh."""
+        if self._limits is None:
+            self._limits = limits_enabled()
+        return limits_of(deployment=deployment, rows=self._limits)
 
 
 def run_execute(*, run_id: int) -> None:
@@ -130,13 +138,16 @@ def _execute(run: StrategyRun, reading: Reading) -> None:
         raise
 
 
-def plan_of(deployment: Deployment) -> Plan:
-    """The engine's value of a deployment; EngineError when strategy or parameters are bad."""
+def plan_of(deployment: Deployment, limits: Limits | None = None) -> Plan:
+    """The engine's value of a deployment; EngineError when strategy or parameters are bad.
+
+    `limits` are its effective ones, where they have been read already.
+    """
     return Plan(
         strategy=build(deployment.strategy.kind, deployment.strategy.params),
         symbol=deployment.symbol.name,
         risk_percent=deployment.risk_percent,
-        limits=limits_of(deployment=deployment),
+        limits=limits or limits_of(deployment=deployment),
         magic=deployment.pk,
     )
 
@@ -169,10 +180,14 @@ def _answer(run: StrategyRun, reading: Reading) -> None:
         _finish(run, RunState.EXPIRED, "EXPIRED", code="SIGNAL_TOO_OLD", message="Asked too late")
         return
     deployment = run.deployment
-    plan = plan_of(deployment)
+    plan = plan_of(deployment, reading.limits(deployment))
     bars = _bars(run, reading.bars(deployment, plan.window))
     account, source = deployment.account, deployment.symbol.source
-    broker = broker_for(account=account, quotes=partial(reading.quotes, account.source))
+    broker = broker_for(
+        account=account,
+        quotes=partial(reading.quotes, account.source),
+        symbols=reading.symbols(account.source),
+    )
     state = broker.account()
     market = _market(deployment, reading.quotes(source, within=0.02))
     decision = decide(plan, bars, market, state)
