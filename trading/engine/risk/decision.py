@@ -1,49 +1,16 @@
-"""Limits, the refusals they cause, and the boundaries of the trading day."""
+"""The limits that `decide` and the simulator judge themselves, and the refusals they cause."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from enum import StrEnum
-from functools import lru_cache
-from zoneinfo import ZoneInfo
 
-import numpy as np
-
-from trading.engine.types import AccountState, Denied, EngineError, IntArray, Market
-
-NEW_YORK = ZoneInfo("America/New_York")
-ROLLOVER = time(17)
-"""The trading day ends, and swap is booked, at 17:00 New York."""
-
-
-class Control(StrEnum):
-    """The controls a limit can set; the value's unit is part of the label."""
-
-    MAX_LOTS = "MAX_LOTS"
-    MAX_SPREAD = "MAX_SPREAD"
-    MAX_POSITIONS = "MAX_POSITIONS"
-    DAILY_LOSS = "DAILY_LOSS"
-    MARGIN_USE = "MARGIN_USE"
-
-    @property
-    def label(self) -> str:
-        return _LABELS[self]
-
-
-_LABELS = {
-    Control.MAX_LOTS: "Largest order, lots",
-    Control.MAX_SPREAD: "Widest spread, ticks",
-    Control.MAX_POSITIONS: "Most open positions of the account",
-    Control.DAILY_LOSS: "Daily loss, percent of the day's start equity",
-    Control.MARGIN_USE: "Margin in use after the order, percent of equity",
-}
+from trading.engine.types import AccountState, Denied, EngineError, Market
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Effective limits of one decision; None = not limited."""
+    """What one decision keeps to; None = not limited. The gate judges the whole `LimitSet`."""
 
     max_lots: Decimal | None = None
     max_spread: Decimal | None = None
@@ -116,46 +83,3 @@ def _daily_loss_denial(limits: Limits, account: AccountState) -> Denied | None:
         f"Equity {account.equity:f} is below the day's floor {floor:f}",
         {"equity": f"{account.equity:f}", "floor": f"{floor:f}"},
     )
-
-
-def day_start(at: datetime) -> datetime:
-    """The last 17:00 New York at or before `at`, in UTC."""
-    local = at.astimezone(NEW_YORK)
-    day = local.date() if local.time() >= ROLLOVER else local.date() - timedelta(days=1)
-    return _rollover_of(day)
-
-
-def rollovers(start: int, end: int) -> IntArray:
-    """Every 17:00 New York in (start, end], epoch seconds UTC, weekends included."""
-    first = datetime.fromtimestamp(start, UTC).year - 1
-    last = datetime.fromtimestamp(end, UTC).year + 1
-    if end <= start:
-        return np.empty(0, np.int64)
-    times = np.concatenate([_rollovers_of_year(year) for year in range(first, last + 1)])
-    result: IntArray = times[(times > start) & (times <= end)]
-    return result
-
-
-@lru_cache(maxsize=1024)
-def next_rollover(at: int) -> int:
-    """The first 17:00 New York after `at`, epoch seconds UTC."""
-    return int(rollovers(at, at + 2 * 86400)[0])
-
-
-def swap_nights(rollover: IntArray, triple_weekday: int) -> IntArray:
-    """Nights booked at each rollover: weekdays one, the triple day three, weekends none."""
-    # 17:00 New York is 21:00 or 22:00 UTC of the same date; 1970-01-01 was a Thursday
-    weekday = (rollover // 86400 + 3) % 7
-    nights = np.where(weekday == triple_weekday, 3, 1)
-    return np.where(weekday >= 5, 0, nights).astype(np.int64)
-
-
-def _rollover_of(day: date) -> datetime:
-    return datetime.combine(day, ROLLOVER, NEW_YORK).astimezone(UTC)
-
-
-@lru_cache(maxsize=256)
-def _rollovers_of_year(year: int) -> IntArray:
-    days = (date(year, 1, 1) + timedelta(days=k) for k in range(366))
-    stamps = [int(_rollover_of(day).timestamp()) for day in days if day.year == year]
-    return np.array(stamps, dtype=np.int64)

@@ -1,0 +1,67 @@
+"""Risk: the catalogue of controls, limits as values, and whether an order may pass.
+
+`Limits` is the small value that `decide`, sizing and simulator keep to; `LimitSet` is everything
+that holds for a deployment, for the gate and the guard.
+"""
+
+from trading.engine.risk.controls import GATE_ORDER, SPECS, Control
+from trading.engine.risk.days import (
+    day_start,
+    next_rollover,
+    rollovers,
+    swap_nights,
+)
+from trading.engine.risk.decision import Limits, denial
+from trading.engine.risk.kinds import (
+    Action,
+    Judged,
+    Period,
+    Reference,
+    Scope,
+    Subject,
+    Trailing,
+    Unit,
+    Wins,
+)
+from trading.engine.risk.limits import (
+    Clock,
+    Limit,
+    LimitIndex,
+    LimitSet,
+    Place,
+    effective,
+    limit_of,
+    preset_limit,
+)
+from trading.engine.risk.spec import ControlSpec, Preset
+
+__all__ = [
+    "GATE_ORDER",
+    "SPECS",
+    "Action",
+    "Clock",
+    "Control",
+    "ControlSpec",
+    "Judged",
+    "Limit",
+    "LimitIndex",
+    "LimitSet",
+    "Limits",
+    "Period",
+    "Place",
+    "Preset",
+    "Reference",
+    "Scope",
+    "Subject",
+    "Trailing",
+    "Unit",
+    "Wins",
+    "day_start",
+    "denial",
+    "effective",
+    "limit_of",
+    "next_rollover",
+    "preset_limit",
+    "rollovers",
+    "swap_nights",
+]
