@@ -7,7 +7,9 @@ that holds for a deployment, for the gate and the guard.
 from trading.engine.risk.controls import GATE_ORDER, SPECS, Control
 from trading.engine.risk.days import (
     day_start,
+    next_reset,
     next_rollover,
+    period_start,
     rollovers,
     swap_nights,
 )
@@ -60,7 +62,9 @@ __all__ = [
     "denial",
     "effective",
     "limit_of",
+    "next_reset",
     "next_rollover",
+    "period_start",
     "preset_limit",
     "rollovers",
     "swap_nights",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import time
+from datetime import datetime, time
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from trading.engine.risk.controls import GATE_ORDER, SPECS, Control
+from trading.engine.risk.days import NEW_YORK, ROLLOVER, next_reset, period_start
 from trading.engine.risk.decision import Limits
 from trading.engine.risk.kinds import (
     Action,
@@ -26,7 +27,7 @@ from trading.engine.risk.spec import ControlSpec, Preset
 
 DEFAULT: Final = "default"
 """Origin of what holds although no limit was set."""
-NEW_YORK_CLOSE: Final = (time(17), "America/New_York")
+NEW_YORK_CLOSE: Final = (ROLLOVER, NEW_YORK)
 
 
 class Clock(NamedTuple):
@@ -35,6 +36,14 @@ class Clock(NamedTuple):
     period: Period
     reset: time
     zone: str
+
+    def start(self, at: datetime) -> datetime:
+        """When the period that contains `at` began, UTC."""
+        return period_start(at, *self)
+
+    def next(self, at: datetime) -> datetime:
+        """When the period after it begins, UTC."""
+        return next_reset(at, *self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +64,8 @@ class Limit:
     """Where it was set, in words, to be shown."""
     row_id: int | None = None
     period: Period | None = None
-    reset: time = NEW_YORK_CLOSE[0]
-    zone: str = NEW_YORK_CLOSE[1]
+    reset: time = ROLLOVER
+    zone: str = NEW_YORK
     window: int | None = None
     """Seconds over which it counts."""
     reference: Reference = Reference.HIGHER
