@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
 from trading.engine.orders import OrderStatus
@@ -25,7 +25,6 @@ from trading.models import (
 from trading.services.events import Happening, event_append
 from trading.services.orders import order_tell
 from trading.services.positions import position_claim, position_find, position_open
-from trading.services.rows import row_once
 from trading.services.transitions import Cause, order_move
 
 EXIT_REASONS: Final = {
@@ -54,77 +53,72 @@ def fills_record(
 
 
 def _record(account: Account, fill: EngineFill, answered: Order | None) -> Fill | None:
+    if answered is not None and fill.opens and _has_one_order(answered):
+        first = _record_first(account, fill, answered)
+        if first is not None:
+            return first
     order = answered or _order_of(account, fill)
     if order is not None and order.purpose == Purpose.ENTRY and not fill.opens:
         order = None  # the broker stopped the new position out within the same answer
     if order is not None and order.origin in EXIT_REASONS:
         fill = replace(fill, reason=EXIT_REASONS[Origin(order.origin)])
-    position, is_new = _position_of(account, fill, order)
-    is_first = is_new and answered is not None and _has_one_order(order)
-    row, is_new = _write(account, fill, order, position)
-    if not is_new:
+    entry = order if fill.opens else None
+    position = position_find(account=account, seen=_as_seen(fill), entry=entry)
+    row, created = Fill.objects.get_or_create(
+        account=account, deal_id=fill.deal_id, defaults=_columns(fill, order, position)
+    )
+    if not created:
         if order is not None:
             _answer_late(order, row, fill, position)
         return None
-    if is_first:
-        _open(position, fill)
-    else:
-        _book(position, fill)
-    if order is not None and is_first:
-        _fill_first(order, fill)
-    elif order is not None:
+    _book(position, fill)
+    if order is not None:
         _answer(order, fill, position)
     _tell(account, position, row)
     return row
 
 
-def _position_of(account: Account, fill: EngineFill, order: Order | None) -> tuple[Position, bool]:
-    """The row behind a fill, and whether the fill of an order of ours opened it."""
-    seen = _as_seen(fill)
-    if order is None or not fill.opens:
-        return position_find(account=account, seen=seen), False
-    return position_open(account=account, seen=seen, entry=order)
+def _record_first(account: Account, fill: EngineFill, order: Order) -> Fill | None:
+    """The answer to an entry opens a position of its own: nothing there needs to be read.
+
+    None when somebody else has recorded some of it already.
+    """
+    try:
+        with transaction.atomic():
+            position = position_open(
+                account=account, seen=_as_seen(fill), entry=order, commission=fill.commission
+            )
+            columns = _columns(fill, order, position)
+            row = Fill.objects.create(account=account, deal_id=fill.deal_id, **columns)
+    except IntegrityError:
+        return None
+    _move_filled(order, fill, fill.position_id, fill.lots, fill.price, False)
+    _tell(account, position, row)
+    return row
 
 
-def _has_one_order(order: Order | None) -> bool:
+def _has_one_order(order: Order) -> bool:
     """Whether its first deal opens a position that no other order can have."""
-    if order is None or order.filled_lots:
+    if order.purpose != Purpose.ENTRY or order.filled_lots:
         return False
     return order.account.position_mode == Account.PositionMode.HEDGING
 
 
-def _write(
-    account: Account, fill: EngineFill, order: Order | None, position: Position
-) -> tuple[Fill, bool]:
-    """The row of a deal, and whether it is new."""
-    row = Fill(
-        account=account,
-        deal_id=fill.deal_id,
-        symbol=position.symbol,
-        position=position,
-        order=order,
-        opens=fill.opens,
-        side=fill.side,
-        lots=fill.lots,
-        price=fill.price,
-        profit=fill.profit,
-        commission=fill.commission,
-        swap=fill.swap,
-        reason=fill.reason.value if fill.reason else "",
-        at=fill.at,
-    )
-    if order is None:  # told by the broker, perhaps again
-        known = Fill.objects.filter(account=account, deal_id=fill.deal_id).first()
-        if known is not None:
-            return known, False
-    return row_once(row, account=account, deal_id=fill.deal_id)
-
-
-def _open(position: Position, fill: EngineFill) -> None:
-    """What the first deal of a new row makes of it."""
-    if fill.commission:
-        position.commission = fill.commission
-        position.save(update_fields=["commission"])
+def _columns(fill: EngineFill, order: Order | None, position: Position) -> dict[str, Any]:
+    return {
+        "symbol": position.symbol,
+        "position": position,
+        "order": order,
+        "opens": fill.opens,
+        "side": fill.side,
+        "lots": fill.lots,
+        "price": fill.price,
+        "profit": fill.profit,
+        "commission": fill.commission,
+        "swap": fill.swap,
+        "reason": fill.reason.value if fill.reason else "",
+        "at": fill.at,
+    }
 
 
 def _answer(order: Order, fill: EngineFill, position: Position) -> None:
@@ -194,11 +188,6 @@ def _book(position: Position, fill: EngineFill) -> None:
     position.missing_since = None
     names = ("lots", "closed_at", "exit_price", "exit_reason", "profit", "commission", "swap")
     position.save(update_fields=[*names, "missing_since"])
-
-
-def _fill_first(order: Order, fill: EngineFill) -> None:
-    """The first deal of an entry, into a position of its own."""
-    _move_filled(order, fill, fill.position_id, fill.lots, fill.price, False)
 
 
 def _fill_order(order: Order, fill: EngineFill, position: Position) -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import cache
 from hashlib import blake2b
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
 from trading.crashpoints import crash_point
@@ -27,7 +27,6 @@ from trading.models import (
     StrategyRun,
 )
 from trading.services.events import Happening, event_append
-from trading.services.rows import row_once
 from trading.services.transitions import Cause, transition_append
 
 GOOD_SECONDS = 60
@@ -162,19 +161,27 @@ def _decided(run: StrategyRun, leg: str, **columns: object) -> Order:
 
 def _create(key: str, cause: Cause, **columns: object) -> Order:
     crash_point("c0-before-intent")
+    try:
+        order = _approve(key, cause, **columns)
+    except IntegrityError:  # hardly ever there already, so it is not looked for first
+        written = Order.objects.filter(decision_key=key).first()
+        if written is None:
+            raise
+        order = written
+    crash_point("c1-intent-committed")
+    return order
+
+
+@transaction.atomic
+def _approve(key: str, cause: Cause, **columns: object) -> Order:
     deployment = columns["deployment"]
     assert deployment is None or isinstance(deployment, Deployment)
-    with transaction.atomic():
-        client_id = client_id_new(deployment=deployment, decision_key=key)
-        approved = Order(
-            decision_key=key, client_id=client_id, status=OrderStatus.APPROVED.value, **columns
-        )
-        order, is_new = row_once(approved, decision_key=key)
-        if is_new:
-            transition_append(
-                order=order, source=OrderStatus.PROPOSED, to=OrderStatus.APPROVED, cause=cause
-            )
-    crash_point("c1-intent-committed")
+    client_id = client_id_new(deployment=deployment, decision_key=key)
+    approved = OrderStatus.APPROVED
+    order = Order.objects.create(
+        decision_key=key, client_id=client_id, status=approved.value, **columns
+    )
+    transition_append(order=order, source=OrderStatus.PROPOSED, to=approved, cause=cause)
     return order
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
@@ -21,11 +22,12 @@ from trading.models import (
     Symbol,
 )
 from trading.services.events import Happening, event_append
-from trading.services.rows import row_once
 
 
-def position_find(*, account: Account, seen: PositionState) -> Position:
+def position_find(*, account: Account, seen: PositionState, entry: Order | None = None) -> Position:
     """The row of a position the broker shows; one we did not know of is written down, and told.
+
+    `entry` is the order that opened it, where the caller knows it.
 
     It is a strategy's when an order of ours has its client id, an orphan when only its magic is
     ours, else by hand. An orphan with the form of our client ids means that this database does not
@@ -33,49 +35,33 @@ def position_find(*, account: Account, seen: PositionState) -> Position:
     """
     related = ("account", "symbol", "deployment")
     rows = Position.objects.select_related(*related).filter(account=account, broker_id=seen.id)
-    known = rows.first()
+    known = rows.first() if entry is None else None  # that of an entry is hardly ever known
     if known is not None:
         return known
-    order = _order_of(account, seen)
-    position, is_new = position_open(account=account, seen=seen, entry=order)
-    if is_new and order is None:
-        manual = position.origin == PositionOrigin.MANUAL
-        kind = "position.manual" if manual else "position.orphan"
+    order = entry or _order_of(account, seen)
+    position, created = Position.objects.get_or_create(
+        account=account, broker_id=seen.id, defaults=_columns(account, seen, order)
+    )
+    if created and order is None:
+        by_hand = position.origin == PositionOrigin.MANUAL
+        kind = "position.manual" if by_hand else "position.orphan"
         position_tell(
             position=position,
             kind=kind,
             severity=Severity.WARNING,
             message=f"Found at the broker, {position.get_origin_display().lower()}: {position}",
         )
-    return position if is_new else rows.get()
+    return position if created else rows.get()
 
 
 def position_open(
-    *, account: Account, seen: PositionState, entry: Order | None
-) -> tuple[Position, bool]:
-    """The row of a position that hardly anybody can know yet, and whether it is new.
-
-    `entry` is the order that opened it, if one did.
-    """
-    deployment = entry.deployment if entry else deployment_of(account, seen.magic)
-    origin = _origin(entry, deployment, seen)
-    stop, take = (entry.stop, entry.take) if entry else (seen.stop, seen.take)
-    position = Position(
-        account=account,
-        broker_id=seen.id,
-        symbol=_symbol_of(account, seen, entry),
-        deployment=deployment if origin != PositionOrigin.MANUAL else None,
-        origin=origin,
-        side=seen.side,
-        lots=seen.lots,
-        entry_price=seen.entry_price,
-        stop=stop,
-        take=take,
-        wanted_stop=stop,
-        opened_at=seen.opened_at,
-        profit=seen.profit,
+    *, account: Account, seen: PositionState, entry: Order, commission: Decimal
+) -> Position:
+    """The row of a position that `entry` has just opened; IntegrityError when there is one."""
+    columns = _columns(account, seen, entry)
+    return Position.objects.create(
+        account=account, broker_id=seen.id, commission=commission, **columns
     )
-    return row_once(position, account=account, broker_id=seen.id)
 
 
 def position_claim(*, position: Position, order: Order) -> None:
@@ -189,6 +175,25 @@ def position_tell(*, position: Position, kind: str, severity: Severity, message:
             },
         )
     )
+
+
+def _columns(account: Account, seen: PositionState, order: Order | None) -> dict[str, Any]:
+    deployment = order.deployment if order else deployment_of(account, seen.magic)
+    origin = _origin(order, deployment, seen)
+    stop, take = (order.stop, order.take) if order else (seen.stop, seen.take)
+    return {
+        "symbol": _symbol_of(account, seen, order),
+        "deployment": deployment if origin != PositionOrigin.MANUAL else None,
+        "origin": origin,
+        "side": seen.side,
+        "lots": seen.lots,
+        "entry_price": seen.entry_price,
+        "stop": stop,
+        "take": take,
+        "wanted_stop": stop,
+        "opened_at": seen.opened_at,
+        "profit": seen.profit,
+    }
 
 
 def _as_text(values: Iterable[Decimal | None]) -> str:
