@@ -35,6 +35,7 @@ from trading.engine.risk.limits import (
     limit_of,
     preset_limit,
 )
+from trading.engine.risk.references import DrawdownState, Floor, Reading, floor_of
 from trading.engine.risk.spec import ControlSpec, Preset
 
 __all__ = [
@@ -44,6 +45,8 @@ __all__ = [
     "Clock",
     "Control",
     "ControlSpec",
+    "DrawdownState",
+    "Floor",
     "Judged",
     "Limit",
     "LimitIndex",
@@ -52,6 +55,7 @@ __all__ = [
     "Period",
     "Place",
     "Preset",
+    "Reading",
     "Reference",
     "Scope",
     "Subject",
@@ -61,6 +65,7 @@ __all__ = [
     "day_start",
     "denial",
     "effective",
+    "floor_of",
     "limit_of",
     "next_reset",
     "next_rollover",
