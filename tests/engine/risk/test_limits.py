@@ -51,6 +51,7 @@ def values(limits: LimitSet, control: Control) -> list[Decimal]:
         (LOTS, {"action": Action.FLATTEN}, "an action of BLOCK or NOTIFY, was FLATTEN"),
         (LOTS, {"scope": Scope.ACCOUNT}, "a target unless it is global, was ACCOUNT ''"),
         (LOTS, {"target": "1"}, "a target unless it is global, was GLOBAL '1'"),
+        (LOTS, {"hedge_credit": False}, "hedge_credit, .* was none"),
         (LOTS, {"period": Period.DAY}, "no period, was DAY"),
         (LOTS, {"window": 60}, "no window, was 60"),
         (LOTS, {"reference": Reference.EQUITY}, "no reference, was EQUITY"),

@@ -5,6 +5,7 @@ that holds for a deployment, for the gate and the guard.
 """
 
 from trading.engine.risk.controls import GATE_ORDER, SPECS, Control
+from trading.engine.risk.correlation import Correlations, correlations_of
 from trading.engine.risk.days import (
     day_start,
     next_reset,
@@ -14,6 +15,16 @@ from trading.engine.risk.days import (
     swap_nights,
 )
 from trading.engine.risk.decision import Limits, denial
+from trading.engine.risk.exposure import (
+    Exposure,
+    Holding,
+    Stake,
+    correlated,
+    exposure_of,
+    exposure_together,
+    holding_of,
+    loss_to_stop_out,
+)
 from trading.engine.risk.kinds import (
     Action,
     Judged,
@@ -45,8 +56,11 @@ __all__ = [
     "Clock",
     "Control",
     "ControlSpec",
+    "Correlations",
     "DrawdownState",
+    "Exposure",
     "Floor",
+    "Holding",
     "Judged",
     "Limit",
     "LimitIndex",
@@ -58,15 +72,22 @@ __all__ = [
     "Reading",
     "Reference",
     "Scope",
+    "Stake",
     "Subject",
     "Trailing",
     "Unit",
     "Wins",
+    "correlated",
+    "correlations_of",
     "day_start",
     "denial",
     "effective",
+    "exposure_of",
+    "exposure_together",
     "floor_of",
+    "holding_of",
     "limit_of",
+    "loss_to_stop_out",
     "next_reset",
     "next_rollover",
     "period_start",

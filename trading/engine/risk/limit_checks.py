@@ -41,6 +41,8 @@ def _value_problem(limit: Limit) -> str:
 
 def _kind_problem(limit: Limit) -> str:
     spec = SPECS[limit.control]
+    if not limit.hedge_credit and limit.control is not Control.CORRELATED_EXPOSURE:
+        return "hedge_credit, which is of correlated exposure alone, was none"
     if limit.unit not in spec.units:
         return f"a unit of {_listed(spec.units)}, was {limit.unit}"
     if limit.scope not in spec.subjects:

@@ -72,6 +72,8 @@ class Limit:
     trailing: Trailing = Trailing.STATIC
     lock: Decimal | None = None
     """Percent of the initial balance above it at which the floor stops rising; None = never."""
+    hedge_credit: bool = True
+    """Whether correlated positions that offset each other count less."""
     hard: bool = True
     """A breach holds until a person lets go of it; otherwise until the next reset."""
 
@@ -241,7 +243,7 @@ def _slot(limit: Limit) -> tuple[object, ...]:
     what: tuple[object, ...] = (limit.control, limit.unit, limit.subject, own)
     if limit.spec.wins is Wins.NEAREST:
         return (*what, limit.action is Action.NOTIFY)
-    kind = (limit.window, limit.reference, limit.trailing, limit.lock)
+    kind = (limit.window, limit.reference, limit.trailing, limit.lock, limit.hedge_credit)
     return (*what, *kind, limit.action, limit.hard, limit.clock)
 
 
