@@ -165,7 +165,7 @@ class Desk:
             expires_at=now() + timedelta(minutes=1),
         )
         stop = floor.price(0) - Decimal("0.00500")
-        return run, OrderIntent(name, 1, LOTS, OrderKind.MARKET, None, stop, None, {})
+        return run, OrderIntent(name, 1, LOTS, OrderKind.MARKET, None, stop, None)
 
     def _renew(self) -> None:
         from trading.services.leases import lease_renew

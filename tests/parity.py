@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -40,6 +40,7 @@ from trading.engine.types import (
     OrderKind,
     Quote,
     Signals,
+    Trail,
 )
 
 ADVERSE = (ExitReason.STOP, ExitReason.STOP_OUT)
@@ -128,6 +129,8 @@ class Story:
     equity: list[Decimal] = field(default_factory=list)
     ambiguous: list[int] = field(default_factory=list)
     """Open times of the bars whose OHLC tells another story than their ticks (lived only)."""
+    trails: list[Trail] = field(default_factory=list)
+    """Every decision about a stop that follows (lived only)."""
 
     def worth(self, row: int, time: int) -> Decimal:
         """Equity at the close of a bar less the commission that leaving would still cost."""
@@ -153,8 +156,8 @@ class Scripted(Strategy):
 
     def signals(self, bars: Bars) -> Signals:
         at = np.searchsorted(self.time, bars.time)
-        rows = self.rows
-        return Signals(rows.side[at], rows.stop[at], rows.take[at], rows.entry[at], rows.score[at])
+        columns = (getattr(self.rows, f.name)[at] for f in fields(Signals))
+        return Signals(*columns)
 
 
 def bars_from_candles(candles: Sequence[Candle], tick_size: Decimal) -> Bars:
@@ -205,7 +208,7 @@ def _told(output: tape.Output, bars: Bars) -> Story:
             swap=cents(row["swap"]),
         )
         if reason is ExitReason.END:
-            levels = (trade.side, trade.steps, trade.entry, int(row["stop"]))
+            levels = (trade.side, trade.steps, trade.entry, int(row["last_stop"]))
             story.holding = Holding(trade.entered, *levels, trade.swap, trade.commission / 2)
             story.balance -= trade.profit + trade.swap - trade.commission / 2
         else:
@@ -283,6 +286,10 @@ class _Life:
         self.entries: dict[str, tuple[int, Fill]] = {}
         self.time = 0
         self.kinds: dict[str, OrderKind] = {}
+        self.wanted: dict[str, Decimal] = {}
+        """Trails by the client ids of their entries."""
+        self.trails: dict[str, Decimal] = {}
+        """And by the ids of the positions that were made."""
         self.born: BookState | None = None
 
     def bar(self, row: int, candle: Candle, path: Path) -> None:
@@ -326,9 +333,13 @@ class _Life:
         conversion = money.conversion_for(scene.instrument, scene.currency, scene.quotes(row))
         market = Market(scene.instrument, quote, conversion, scene.costs)
         bars = bars_of(self.closed[-self.plan.window :])
-        decision = decide(self.plan, bars, market, self.book.account())
+        decision = decide(self.plan, bars, market, self.book.account(), self.trails)
         for position in decision.closes:
             self._note(self.book.close(position.id))
+        self.story.trails += decision.trails
+        for trail in decision.trails:
+            if not trail.is_overtaken:
+                self.book.modify(trail.position.id, trail.stop, trail.position.take)
         if isinstance(decision.entry, Denied):
             self.story.denials[decision.entry.code] += 1
         elif isinstance(decision.entry, OrderIntent):
@@ -339,6 +350,8 @@ class _Life:
         levels = (intent.kind, intent.price, intent.stop, intent.take)
         name, lots = f"bar-{self.time}", intent.lots
         self.kinds[name] = intent.kind
+        if intent.trail is not None:
+            self.wanted[name] = intent.trail
         ticket = Ticket(name, intent.symbol, intent.side, lots, *levels, expires_at=expires)
         self._note(self.book.submit(ticket)[1])
 
@@ -347,6 +360,8 @@ class _Life:
             self.seen.append(fill)
             if fill.opens:
                 self.entries[fill.position_id] = (self.time, fill)
+                if fill.client_id in self.wanted:
+                    self.trails[fill.position_id] = self.wanted[fill.client_id]
             else:
                 self.story.trades.append(self._trade(fill))
 

@@ -172,10 +172,12 @@ def script(rng: np.random.Generator, bars: Bars, tick: float) -> Strategy:
     side = _held(rng.integers(-1, 2, count), turns)
     stop = _distances(rng, count, (0.02, 0.01), pick(rng, (25, 70, 500))) * tick
     take = _distances(rng, count, (0.01, 0.3), pick(rng, (25, 70, 500))) * tick
+    still = pick(rng, (0.0, 0.0, 1.0))
+    trail = _distances(rng, count, (0.01, still), pick(rng, (8, 25, 70))) * tick
     away: FloatArray = rng.integers(-15, 16, count) + rng.choice([0.0, 0.5], count)
     market = rng.random(count) < pick(rng, (0.0, 0.5, 1.0))
     entry = np.where(market, np.nan, bars.close + away * tick)
-    rows = Signals(side.astype(np.int8), stop, take, entry, np.zeros(count))
+    rows = Signals(side.astype(np.int8), stop, take, trail, entry, np.zeros(count))
     return Scripted(bars.time.tolist(), rows)
 
 

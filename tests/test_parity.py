@@ -89,10 +89,11 @@ levels = {
     "atr": st.integers(2, 3),
     "stop_atr": st.floats(0.5, 4.0),
     "take_atr": st.just(0.0) | st.floats(0.5, 6.0),
+    "trail_atr": st.just(0.0) | st.floats(0.2, 4.0),
 }
 SMALL: dict[str, dict[str, object]] = {
-    "donchian": {"entry": 3, "exit": 2, "hold": 8, "take_atr": 4.0},
-    "ewma_trend": {"fast": 2, "slow": 4, "stop_atr": 2.0},
+    "donchian": {"entry": 3, "exit": 2, "hold": 8, "take_atr": 4.0, "trail_atr": 2.5},
+    "ewma_trend": {"fast": 2, "slow": 4, "stop_atr": 2.0, "trail_atr": 1.5},
 }
 PARAMS = {
     "donchian": st.fixed_dictionaries(
@@ -197,3 +198,14 @@ def test_the_plays_contain_every_exit_and_refusal() -> None:
     assert set(reasons) == {"SIGNAL", "STOP", "TAKE", "STOP_OUT"}
     assert set().union(*(story.denials for story in stories)) == set(DENIAL_CODES)
     assert any(trade.swap for story in stories for trade in story.trades)
+
+
+def test_the_plays_contain_stops_that_follow_and_stops_that_are_overtaken() -> None:
+    seen = Counter(trail for s in range(30) for trail in trails_of(play_of(s, 80)))
+    assert set(seen) == {(1, False), (-1, False), (1, True), (-1, True)}
+
+
+def trails_of(play: Play) -> list[tuple[int, bool]]:
+    """Side, and whether the market was there already, of every trail that live decided."""
+    live = lived(play.scene, play.strategy, play.candles, worst_path)
+    return [(trail.position.side, trail.is_overtaken) for trail in live.trails]

@@ -1,8 +1,9 @@
 """Candle tables: a market and a strategy's wishes in ticks, and what the simulator makes of them.
 
 A table has a row per bar: open, high, low, close (bid), spread, then the side wanted at its close
-with the distances of stop and take and the price of a pending entry; `-` is none. One lot moves
-one unit of money per tick, so sizes can be worked out in the head.
+with the distances of stop and take and the price of a pending entry; `-` is none. A tenth column
+is how far the stop follows. One lot moves one unit of money per tick, so sizes can be worked out in
+the head.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def read(table: str, setup: Setup) -> tuple[Bars, Signals]:
     """A table as bars and signals, in prices."""
     rows = [line.split() for line in table.strip().splitlines()[1:]]
     values = [np.nan if cell == "-" else float(cell) for row in rows for cell in row]
-    cells = np.array(values).reshape(-1, 9)
+    cells = np.array(values).reshape(-1, len(rows[0]) if rows else 9)
     tick = float(setup.instrument.tick_size)
     count = len(rows)
     time = int(setup.start.timestamp()) + setup.seconds * np.arange(count)
@@ -96,7 +97,8 @@ def read(table: str, setup: Setup) -> tuple[Bars, Signals]:
     open_, high, low, close, spread = (column(index) for index in range(5))
     bars = Bars(time, open_, high, low, close, np.ones(count), spread)
     side = cells[:, 5].astype(np.int8)
-    return bars, Signals(side, column(6), column(7), column(8), np.zeros(count))
+    trail = column(9) if cells.shape[1] > 9 else np.full(count, np.nan)
+    return bars, Signals(side, column(6), column(7), trail, column(8), np.zeros(count))
 
 
 def _as_text(row: np.void) -> str:

@@ -39,10 +39,16 @@ def bars(count: int) -> Bars:
     return Bars(np.arange(count), flat, flat, flat, flat, flat, np.zeros(count))
 
 
-def plan(side: list[int], stop: float = 20.0, take: float = NAN, entry: float = NAN) -> Plan:
+def plan(
+    side: list[int],
+    stop: float = 20.0,
+    take: float = NAN,
+    entry: float = NAN,
+    trail: float = NAN,
+) -> Plan:
     """A plan whose strategy says the same distances at every bar."""
     count = len(side)
-    columns = (np.full(count, value) for value in (stop, take, entry, 0.5))
+    columns = (np.full(count, value) for value in (stop, take, trail, entry, 0.5))
     rows = Signals(np.array(side, np.int8), *columns)
     return Plan(Scripted(range(count), rows), "TEST", D(1), magic=7)
 

@@ -58,6 +58,25 @@ def test_a_distance_is_at_least_one_tick(value: float, ticks: int) -> None:
     assert money.distance_from_float(value, Decimal(1)) == ticks
 
 
+@pytest.mark.parametrize(
+    ("value", "tick", "ticks"),
+    [(0.2, "1", 1), (7.0, "1", 7), (7.001, "1", 8), (7 * 0.01, "0.01", 7), (1e-300, "1", 1)],
+)
+def test_a_trail_is_rounded_up_but_not_for_noise(value: float, tick: str, ticks: int) -> None:
+    assert money.trail_from_float(value, Decimal(tick)) == ticks * Decimal(tick)
+
+
+@pytest.mark.parametrize(("value", "ticks"), [(0.0, 0), (0.4, 0), (0.5, 1), (7.0, 7)])
+def test_a_spread_may_be_none(value: float, ticks: int) -> None:
+    assert money.spread_from_float(value, Decimal(1)) == ticks
+
+
+@pytest.mark.parametrize("value", [-1.0, float("inf"), float("nan")])
+def test_a_spread_is_not_negative(value: float) -> None:
+    with pytest.raises(EngineError, match="Expected a finite spread of 0 or more, was"):
+        money.spread_from_float(value, TICK)
+
+
 @given(amounts, steps)
 def test_whole_steps_never_cost_more_than_the_budget(budget: Decimal, cost: Decimal) -> None:
     count = money.whole_steps(budget, cost)

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from trading.engine.strategies import REGISTRY, build, get, params_from
 from trading.engine.strategies.base import Strategy
-from trading.engine.types import BAR_COLUMNS, Bars, EngineError, FloatArray
+from trading.engine.types import BAR_COLUMNS, Bars, EngineError, FloatArray, Signals
 
 KINDS = sorted(REGISTRY)
+SIGNAL_COLUMNS = [f.name for f in fields(Signals)]
 LARGEST = 30
 """Windows are drawn up to here, so that a few hundred bars outlast the warm-up."""
 
@@ -80,7 +81,7 @@ def test_cutting_the_future_off_changes_no_row(
     bars = bars_of_shape(shape, strategy.warmup + 100, seed)
     cut = data.draw(st.integers(0, len(bars)))
     whole, part = strategy.signals(bars), strategy.signals(bars.slice(0, cut))
-    for name in ("side", "stop", "take", "entry", "score"):
+    for name in SIGNAL_COLUMNS:
         np.testing.assert_array_equal(getattr(part, name), getattr(whole, name)[:cut])
 
 
@@ -96,8 +97,7 @@ def test_the_warm_up_window_gives_the_rows_of_the_full_history(
     whole = strategy.signals(bars)
     part = strategy.signals(bars.slice(last - window, last))
     np.testing.assert_array_equal(part.side[-2:], whole.side[last - 2 : last])
-    names = ("stop", "take", "entry") if shape == "dead_after_a_jump" else ("stop", "take", "score")
-    for name in names:
+    for name in ("stop", "take", "trail", "entry" if shape == "dead_after_a_jump" else "score"):
         recent, true = getattr(part, name)[-2:], getattr(whole, name)[last - 2 : last]
         np.testing.assert_allclose(recent, true, rtol=strategy.tolerance, atol=1e-9, err_msg=name)
 
@@ -113,9 +113,7 @@ def test_signals_are_complete_and_leave_the_bars_alone(
     signals = strategy.signals(bars)
     for name, column in zip(BAR_COLUMNS, before, strict=True):
         np.testing.assert_array_equal(getattr(bars, name), column)
-    assert {len(getattr(signals, n)) for n in ("side", "stop", "take", "entry", "score")} == {
-        len(bars)
-    }
+    assert {len(getattr(signals, name)) for name in SIGNAL_COLUMNS} == {len(bars)}
     assert signals.side.dtype == np.int8
     assert set(signals.side.tolist()) <= {-1, 0, 1}
     assert not signals.side[: strategy.warmup].any()
@@ -218,12 +216,15 @@ def test_donchian_forgets_a_break_without_a_newer_one() -> None:
     assert sides("donchian", DONCHIAN, [10.0, *[11.0] * 7]) == [0, 1, 1, 1, 1, 1, 0, 0]
 
 
-def test_donchian_measures_stop_and_take_in_ranges() -> None:
-    strategy = build("donchian", {**DONCHIAN, "stop_atr": 2.0, "take_atr": 3.0})
+def test_donchian_measures_stop_take_and_trail_in_ranges() -> None:
+    distances = {"stop_atr": 2.0, "take_atr": 3.0, "trail_atr": 1.5}
+    strategy = build("donchian", {**DONCHIAN, **distances})
     signals = strategy.signals(bars_at([10.0] * strategy.warmup + [14.0]))
     assert signals.stop[-1] == 2.0 * 2.0
     assert signals.take[-1] == 3.0 * 2.0
-    assert np.isnan(build("donchian", DONCHIAN).signals(bars_at([1.0])).take).all()
+    assert signals.trail[-1] == 1.5 * 2.0
+    plain = build("donchian", DONCHIAN).signals(bars_at([1.0]))
+    assert np.isnan([plain.take, plain.trail]).all()
 
 
 def test_ewma_trend_is_on_the_side_of_the_fast_mean() -> None:

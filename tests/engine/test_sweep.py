@@ -17,10 +17,10 @@ from trading.engine.types import EngineError
 
 BARS = replace(random_bars(3000), spread=np.full(3000, 0.00008))
 GRID: list[Strategy] = [
-    build("donchian", {"entry": entry, "exit": 10, "stop_atr": stop, "take_atr": take})
+    build("donchian", {"entry": entry, "exit": 10, "stop_atr": stop, "trail_atr": trail, **take})
     for entry in (20, 55)
-    for stop in (1.5, 3.0)
-    for take in (0.0, 4.0)
+    for stop, trail in ((1.5, 0.0), (3.0, 2.0))
+    for take in ({}, {"take_atr": 4.0})
 ]
 
 

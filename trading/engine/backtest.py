@@ -126,13 +126,14 @@ class Stage:
         """The part of the history that is acted upon; `signals` are those of all bars."""
         cut = slice(self.start, None)
         side = _fresh_from(signals.side, self.start)
-        rest = (signals.stop[cut], signals.take[cut], signals.entry[cut], signals.score[cut])
+        names = ("stop", "take", "trail", "entry", "score")
+        rest = (getattr(signals, name)[cut] for name in names)
         return tape.tape_of(self.bars, Signals(side, *rest), self.rates)
 
     def tapes_of(self, strategies: Sequence[Strategy], bars: Bars) -> Iterator[Tape]:
         """A tape for each of some strategies that can share a study of all `bars`.
 
-        Where stop and take are multiples of the range its column is played, scaled: the simulator
+        Where distances are multiples of the range its column is played, scaled: the simulator
         multiplies the few values it needs.
         """
         first = strategies[0]
@@ -140,12 +141,14 @@ class Stage:
             yield from (self.tape_of(strategy.signals(bars)) for strategy in strategies)
             return
         study, nothing = first.study(bars), no_column(len(bars))
-        shared = self.tape_of(Signals(study.side, study.range, nothing, nothing, study.score))
+        none = (nothing, nothing, nothing)
+        shared = self.tape_of(Signals(study.side, study.range, *none, study.score))
         for strategy in strategies:
             assert isinstance(strategy, AtrStrategy), "strategies that share a study are of a kind"
-            stop, take = strategy.params.stop_atr, strategy.params.take_atr
-            band = shared._replace(stop_scale=stop)
-            yield band._replace(take=shared.stop, take_scale=take) if take else band
+            take, trail = strategy.params.take_atr, strategy.params.trail_atr
+            band = shared._replace(stop_scale=strategy.params.stop_atr)
+            band = band._replace(take=shared.stop, take_scale=take) if take else band
+            yield band._replace(trail=shared.stop, trail_scale=trail) if trail else band
 
     def play(self, band: Tape) -> Output:
         """Simulate a tape; other Python threads run meanwhile."""

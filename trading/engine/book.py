@@ -122,15 +122,18 @@ class Book:
     def modify(self, position_id: str, stop: Decimal | None, take: Decimal | None) -> None:
         """Give a position these levels, None for no level; raises OrderRefused.
 
-        Levels it has already are not judged again, so that repeating does no harm.
+        A level it has already is not judged again, so that repeating does no harm and one level can
+        be moved while the other is near.
         """
         position = self._found(position_id)
         instrument, side = self.listings[position.symbol].instrument, position.side
         levels = book_values.levels_in_ticks(instrument, side, stop, take)
         if levels == (position.stop, position.take):
             return
+        new_stop = stop if levels[0] != position.stop else None
+        new_take = take if levels[1] != position.take else None
         closing = self._closing_ticks(position)
-        book_checks.check_levels(instrument, side, closing, stop, take)
+        book_checks.check_levels(instrument, side, closing, new_stop, new_take)
         position.stop, position.take = levels
         self.changed = True
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
+from typing import Final
 
 from trading.engine import fills, money, risk, sizing
 from trading.engine.risk import Limits
@@ -22,7 +24,10 @@ from trading.engine.types import (
     OrderKind,
     PositionState,
     Signals,
+    Trail,
 )
+
+NO_TRAILS: Final[Mapping[str, Decimal]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +51,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do now: first the positions to close, then the entry, its refusal or nothing."""
+    """What to do now: first the positions to close, then the entry, its refusal or nothing, and the
+    stops that go along with the market."""
 
     closes: tuple[PositionState, ...]
     entry: OrderIntent | Denied | Hold
     signal: Mapping[str, str] = field(default_factory=dict)
+    trails: tuple[Trail, ...] = ()
+    """Those that are overtaken are among the closes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,7 @@ class Row:
     before: int
     stop: float
     take: float
+    trail: float
     entry: float
     score: float
 
@@ -70,20 +79,33 @@ class Row:
         return self.side != 0 and self.side != self.before
 
 
-def decide(plan: Plan, bars: Bars, market: Market, account: AccountState) -> Decision:
+def decide(
+    plan: Plan,
+    bars: Bars,
+    market: Market,
+    account: AccountState,
+    trails: Mapping[str, Decimal] = NO_TRAILS,
+) -> Decision:
     """Ask the strategy about the newest closed bar and turn its wish into orders or a refusal.
 
     `bars` must end with the bar that has just closed; `market` and `account` are of now. An entry
     passes every limit or comes back Denied with its numbers; positions of this plan on the wrong
     side are always closed, whatever becomes of the entry.
+
+    `trails` says, by position id, how far behind the close a stop follows; a position that was
+    asked for at this very bar is not to be in it.
     """
     least = plan.strategy.warmup + 1
     if len(bars) < least:
         return Decision((), Hold(f"Expected {least} bars to warm up, was {len(bars)}"))
     row = newest(plan.strategy.signals(bars.tail(plan.window)))
     own = [p for p in account.positions if p.symbol == plan.symbol and p.magic == plan.magic]
-    closes = tuple(p for p in own if p.side != row.side)
-    return Decision(closes, _entry(plan, row, market, account, closes), _as_text(row))
+    kept = [p for p in own if p.side == row.side]
+    moved = tuple(_trails(kept, bars, market, trails))
+    overtaken = {trail.position.id for trail in moved if trail.is_overtaken}
+    closes = tuple(p for p in own if p.side != row.side or p.id in overtaken)
+    entry = _entry(plan, row, market, account, closes)
+    return Decision(closes, entry, _as_text(row), moved)
 
 
 def newest(signals: Signals) -> Row:
@@ -93,9 +115,32 @@ def newest(signals: Signals) -> Row:
         before=int(signals.side[-2]) if len(signals) > 1 else 0,
         stop=float(signals.stop[-1]),
         take=float(signals.take[-1]),
+        trail=float(signals.trail[-1]),
         entry=float(signals.entry[-1]),
         score=float(signals.score[-1]),
     )
+
+
+def _trails(
+    held: Sequence[PositionState], bars: Bars, market: Market, trails: Mapping[str, Decimal]
+) -> Iterator[Trail]:
+    """The stops that the last close lets be tighter, each at its distance from the side that closes
+    the position. What the broker would find too near to the market stays until the next bar."""
+    instrument, quote, tick = market.instrument, market.quote, market.instrument.tick_size
+    least = max(1, instrument.stops_level) * tick
+    for position in held:
+        if position.id not in trails:
+            continue
+        side = position.side
+        close = money.price_from_float(float(bars.close[-1]), tick)
+        if side < 0:
+            close += money.spread_from_float(float(bars.spread[-1]), tick)
+        stop = close - side * trails[position.id]
+        if stop <= 0 or (position.stop is not None and (stop - position.stop) * side <= 0):
+            continue
+        away = ((quote.bid if side > 0 else quote.ask) - stop) * side
+        if away <= 0 or away >= least:
+            yield Trail(position, stop, is_overtaken=away <= 0)
 
 
 def _entry(
@@ -128,7 +173,7 @@ def _sized(plan: Plan, row: Row, market: Market, account: AccountState) -> Order
     levels = _levels(row, price, market)
     if isinstance(levels, Denied):
         return levels
-    stop, take = levels
+    stop, take, trail = levels
     size = sizing.size_position(
         sizing.SizingRequest(
             instrument=instrument,
@@ -152,6 +197,7 @@ def _sized(plan: Plan, row: Row, market: Market, account: AccountState) -> Order
         price=None if kind is OrderKind.MARKET else price,
         stop=stop,
         take=take,
+        trail=trail,
         numbers={**size.factors, "money_at_risk": f"{size.money_at_risk:.2f}"},
     )
 
@@ -166,8 +212,11 @@ def _price_and_kind(row: Row, touch: Decimal, instrument: Instrument) -> tuple[D
     return price, OrderKind.STOP if (price - touch) * row.side > 0 else OrderKind.LIMIT
 
 
-def _levels(row: Row, price: Decimal, market: Market) -> tuple[Decimal, Decimal | None] | Denied:
-    """Stop and take beyond the side of the quote that closes the position, or the refusal.
+def _levels(
+    row: Row, price: Decimal, market: Market
+) -> tuple[Decimal, Decimal | None, Decimal | None] | Denied:
+    """Stop and take beyond the side of the quote that closes the position, and the trail; or the
+    refusal.
 
     `price` is where the entry is expected; distances count from there, the broker's least
     distance from the closing side, which is the spread behind it.
@@ -177,14 +226,16 @@ def _levels(row: Row, price: Decimal, market: Market) -> tuple[Decimal, Decimal 
     closing = price - side * market.quote.spread
     try:
         stop = price - side * money.distance_from_float(row.stop, instrument.tick_size)
-        take = None
+        take = trail = None
         if not math.isnan(row.take):
             take = price + side * money.distance_from_float(row.take, instrument.tick_size)
+        if not math.isnan(row.trail):
+            trail = money.trail_from_float(row.trail, instrument.tick_size)
     except EngineError as e:
-        return Denied("STOP_REQUIRED", f"Stop or take: {e}")
+        return Denied("STOP_REQUIRED", f"Stop, take or trail: {e}")
     levels = [(stop, -side)] if take is None else [(stop, -side), (take, side)]
     if all(level > 0 and (level - closing) * way >= least for level, way in levels):
-        return stop, take
+        return stop, take, trail
     return Denied(
         "STOP_REQUIRED",
         f"Expected stop and take at least {least} from {closing}, was {stop} and {take}",
@@ -208,6 +259,6 @@ def _after_close(account: AccountState, position: PositionState, market: Market)
 
 
 def _as_text(row: Row) -> dict[str, str]:
-    names = ("side", "before", "stop", "take", "entry", "score")
+    names = ("side", "before", "stop", "take", "trail", "entry", "score")
     values = {name: getattr(row, name) for name in names}
     return {name: f"{value:.8g}" for name, value in values.items() if not math.isnan(value)}

@@ -1,4 +1,5 @@
-"""Where the simulator closes a position: at levels, at stop-out, at a signal, at the end.
+"""Where the simulator closes a position: at levels, at stop-out, at a signal, at the end; and
+where a stop goes that trails.
 
 Prices are those of the side that closes the position; a verdict's price includes slippage.
 """
@@ -22,7 +23,8 @@ def see(s: State, price: int) -> None:
 
 @kernel
 def judge_open(s: State, bar: Bar, contract: Contract, wanted: int) -> Verdict:
-    """Levels that the open is already beyond fill at the open; then the signal's own exit."""
+    """Levels that the open is already beyond fill at the open; then the signal's own exit, and that
+    of a position whose stop should follow to where the open is already."""
     price = fills.closing_price(s.side, bar.open, bar.spread)
     slipped = price - s.side * contract.slippage
     if fills.reaches(-s.side, price, s.stop):
@@ -31,7 +33,27 @@ def judge_open(s: State, bar: Bar, contract: Contract, wanted: int) -> Verdict:
         return Verdict(TAKE, price)
     if _is_stopped_out(s, price, bar, contract):
         return Verdict(STOP_OUT, slipped)
-    return Verdict(SIGNAL, slipped) if s.side != wanted else Verdict(NONE, 0)
+    if s.side != wanted or _is_overtaken(s, price, contract):
+        return Verdict(SIGNAL, slipped)
+    return Verdict(NONE, 0)
+
+
+@kernel
+def aim(s: State, bar: Bar) -> None:
+    """Note where the close lets the stop be."""
+    s.goal = fills.closing_price(s.side, bar.close, bar.spread) - s.side * s.trail
+
+
+@kernel
+def _is_overtaken(s: State, price: int, contract: Contract) -> bool:
+    """Whether `price` is at the goal of a tighter stop already; else the stop goes there, unless
+    that is too near for the broker."""
+    if (s.goal - s.stop) * s.side <= 0:
+        return False
+    distance = (price - s.goal) * s.side
+    if distance >= contract.least_distance:
+        s.stop = s.goal
+    return distance <= 0
 
 
 @kernel

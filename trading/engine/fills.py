@@ -15,7 +15,7 @@ from trading.engine.types import Conversion, Costs, Instrument
 
 
 class Contract(NamedTuple):
-    """What the money of a symbol depends on, per step of volume, as floats."""
+    """What the money of a symbol depends on, per step of volume, and where levels may be."""
 
     tick_size: float
     step_tick_value: float
@@ -30,6 +30,8 @@ class Contract(NamedTuple):
     inverse: bool
     """Profit converts at 1 / price instead of at the given rate."""
     leverage: float
+    least_distance: int
+    """Ticks that a stop or a take must at least be away from the closing price."""
 
 
 STOP_OUT_LEVEL = 0.5
@@ -143,4 +145,5 @@ def contract_of(
         swap_short=float(instrument.swap_short),
         inverse=conversion.inverse,
         leverage=float(leverage),
+        least_distance=max(1, instrument.stops_level),
     )

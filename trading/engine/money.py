@@ -45,6 +45,26 @@ def distance_from_float(value: float, tick_size: Decimal) -> Decimal:
     return ticks_to_price(max(1, math.floor(value / float(tick_size) + 0.5)), tick_size)
 
 
+def trail_from_float(value: float, tick_size: Decimal) -> Decimal:
+    """A float distance on the tick grid, at least one tick, rounded up as the simulator does; what
+    is within 1e-12 of whole ticks counts as them.
+
+    EngineError when it is not a finite distance above 0.
+    """
+    if not (math.isfinite(value) and value > 0):
+        raise EngineError(f"Expected a finite distance above 0, was {value}")
+    ticks = math.ceil(value / float(tick_size) * (1.0 - 1e-12))
+    return ticks_to_price(max(1, ticks), tick_size)
+
+
+def spread_from_float(value: float, tick_size: Decimal) -> Decimal:
+    """A float spread on the tick grid, rounded as the simulator does; EngineError when it is not
+    finite or below 0."""
+    if not (math.isfinite(value) and value >= 0):
+        raise EngineError(f"Expected a finite spread of 0 or more, was {value}")
+    return ticks_to_price(math.floor(value / float(tick_size) + 0.5), tick_size)
+
+
 def whole_steps(budget: Decimal, cost: Decimal) -> int:
     """How many steps a budget buys, never rounded up and never negative.
 

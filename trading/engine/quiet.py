@@ -37,10 +37,12 @@ def ride(
 ) -> int:
     """With a position: nothing happens while the signal holds and no price reaches a level.
 
-    The levels are stop, take and stop-out. The last bar is never quiet.
+    The levels are stop, take and stop-out; a stop that trails goes along. The last bar is never
+    quiet.
     """
     time, rows, rates, side = columns
-    held, entry, steps, stop, take = s.side, s.entry, s.steps, s.stop, s.take
+    held, entry, steps, take = s.side, s.entry, s.steps, s.take
+    stop, goal, trail = s.stop, s.goal, held * s.trail
     cash, least = s.balance + s.swap, fills.STOP_OUT_LEVEL * s.margin
     worst, best = s.worst, s.best
     is_long = held > 0
@@ -49,16 +51,22 @@ def ride(
         spread = 0 if is_long else row.spread
         low, high = row.low + spread, row.high + spread
         adverse, favourable = (low, high) if is_long else (high, low)
-        if fills.reaches(-held, adverse, stop) or fills.reaches(held, favourable, take):
+        level = stop
+        if (goal - stop) * held > 0:
+            if (row.open + spread - goal) * held < contract.least_distance:
+                break
+            level = goal
+        if fills.reaches(-held, adverse, level) or fills.reaches(held, favourable, take):
             break
         if cash + fills.floating(contract, held, entry, adverse, steps, rate) < least:
             break
         worst = min(worst, low) if is_long else max(worst, high)
         best = max(best, high) if is_long else min(best, low)
         price = row.close + spread
+        stop, goal = level, price - trail
         equity[t] = cash + fills.floating(contract, held, entry, price, steps, rate)
         t += 1
-    s.worst, s.best = worst, best
+    s.worst, s.best, s.stop, s.goal = worst, best, stop, goal
     return t
 
 

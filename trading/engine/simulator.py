@@ -4,9 +4,10 @@ The rules, bar by bar (docs/simulator.md has them as a table):
 
 1. Rollovers (17:00 New York) since the last bar book swap and start a new day.
 2. At the open a gap through stop, take or stop-out level closes at the open.
-3. The signal of the bar before closes, then opens: buys at the ask, sells at the bid, slipped.
-4. Inside the bar the adverse side comes first: the nearer of stop and stop-out, then the take.
-5. Equity is marked on the closing side at the close.
+3. A stop that trails is tightened to what the close before lets it be.
+4. The signal of the bar before closes, then opens: buys at the ask, sells at the bid, slipped.
+5. Inside the bar the adverse side comes first: the nearer of stop and stop-out, then the take.
+6. Equity is marked on the closing side at the close.
 
 The scalars of `trading.engine.fills` decide every price and amount; `trading.engine.book` applies
 the same ones tick by tick.
@@ -14,10 +15,12 @@ the same ones tick by tick.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from trading.engine import fills
-from trading.engine.exits import judge_bar, judge_end, judge_inside, judge_open, see
+from trading.engine.exits import aim, judge_bar, judge_end, judge_inside, judge_open, see
 from trading.engine.fills import Contract
 from trading.engine.kernels import inlined, kernel
 from trading.engine.quiet import count_entries, ride, wait
@@ -75,9 +78,8 @@ def _run(
     Records and scalars are handed on, arrays only loose: as members of a tuple they are too dear.
     """
     s, time, rows, side, rates = state[0], tape.time, tape.rows, tape.side, tape.rate
-    stops, takes, entries, nights = tape.stop, tape.take, tape.entry, calendar.time
     trades, equity, denials = out
-    last, night, t = len(time) - 1, 0, 0
+    nights, night, last, t = calendar.time, 0, len(time) - 1, 0
     while t <= last:
         due = nights[night] if night < len(nights) else FAR
         if s.side == 0:
@@ -95,18 +97,14 @@ def _run(
         if s.side != 0:
             _leave(s, bar, judge_open(s, bar, contract, wanted), contract, trades[s.trades])
         if s.side == 0 and is_fresh:
-            wish = Wish(
-                wanted,
-                _at(stops, t - 1) * tape.stop_scale,
-                _at(takes, t - 1) * tape.take_scale,
-                _at(entries, t - 1),
-            )
+            wish = _wish_at(tape, t - 1)
             denials[_follow_signal(s, bar, wish, contract, rules, trades[s.trades])] += 1
         elif s.side != 0:
             _leave_inside(s, bar, judge_bar(s, bar, contract), contract, trades[s.trades])
         if t == last and s.side != 0:
             _leave_inside(s, bar, judge_end(s, bar, contract), contract, trades[s.trades])
         equity[t] = _equity(s, bar, bar.close, contract)
+        aim(s, bar)
         t += 1
 
 
@@ -122,6 +120,18 @@ def _at(column: FloatArray, row: int) -> float:
     """The value of a row in a column that may have one value for all."""
     value: float = column[row] if len(column) > 1 else column[0]
     return value
+
+
+@inlined
+def _wish_at(tape: Tape, row: int) -> Wish:
+    """What the signal of a row asks for."""
+    return Wish(
+        int(tape.side[row]),
+        _at(tape.stop, row) * tape.stop_scale,
+        _at(tape.take, row) * tape.take_scale,
+        _at(tape.trail, row) * tape.trail_scale,
+        _at(tape.entry, row),
+    )
 
 
 @kernel
@@ -165,7 +175,8 @@ def _exit(s: State, bar: Bar, verdict: Verdict, contract: Contract, row: Trade) 
     profit = fills.round_cents(fills.floating(contract, s.side, s.entry, price, s.steps, bar.rate))
     half = fills.half_commission(contract, s.steps)
     row.entry_bar, row.exit_bar, row.side, row.steps = s.bar, bar.row, s.side, s.steps
-    row.entry, row.exit, row.stop, row.reason = s.entry, price, s.stop, reason
+    row.entry, row.exit, row.reason = s.entry, price, reason
+    row.stop, row.last_stop = s.first_stop, s.stop
     row.profit, row.commission, row.swap, row.risk = profit, 2.0 * half, s.swap, s.risk
     row.worst, row.best = float(s.worst), float(s.best)
     s.balance = fills.round_cents(s.balance + profit + s.swap - half)
@@ -200,7 +211,7 @@ def _follow_signal(
     if not np.isnan(wish.entry):
         price = int(wish.entry / contract.tick_size + 0.5) if 0.0 < wish.entry < np.inf else 0
     entry = _entry_of(wish, contract, price)
-    denial = _denial(s, bar, entry, rules)
+    denial = _denial(s, bar, entry, contract, rules)
     steps = _allowed_steps(s, bar, entry, contract, rules) if denial == NONE else 0
     if denial == NONE and steps < rules.min_steps:
         denial = VOLUME_BELOW_MIN
@@ -216,10 +227,12 @@ def _follow_signal(
 
 @kernel
 def _entry_of(wish: Wish, contract: Contract, price: int) -> Entry:
-    """Distances of the wish in whole ticks; the take may be none, a bad one is not."""
-    stop = _ticks_of(wish.stop, contract.tick_size)
-    take = FAR if np.isnan(wish.take) else _ticks_of(wish.take, contract.tick_size)
-    return Entry(wish.side, price, price + wish.side * contract.slippage, stop, take)
+    """Distances of the wish in whole ticks; take and trail may be none, a bad one is not."""
+    size = contract.tick_size
+    stop = _ticks_of(wish.stop, size)
+    take = FAR if np.isnan(wish.take) else _ticks_of(wish.take, size)
+    trail = FAR if np.isnan(wish.trail) else _ticks_above(wish.trail, size)
+    return Entry(wish.side, price, price + wish.side * contract.slippage, stop, take, trail)
 
 
 @kernel
@@ -231,13 +244,21 @@ def _ticks_of(distance: float, tick_size: float) -> int:
 
 
 @kernel
-def _denial(s: State, bar: Bar, entry: Entry, rules: Rules) -> int:
+def _ticks_above(distance: float, tick_size: float) -> int:
+    """At least one tick, rounded up; 0 for what is no distance above 0."""
+    if not 0.0 < distance < np.inf:
+        return 0
+    return max(1, math.ceil(distance / tick_size * (1.0 - 1e-12)))
+
+
+@kernel
+def _denial(s: State, bar: Bar, entry: Entry, contract: Contract, rules: Rules) -> int:
     """The first limit that forbids the entry, or NONE."""
     if bar.spread > rules.max_spread:
         return SPREAD_TOO_WIDE
     if fills.is_below(s.balance, s.day_start, rules.daily_loss):
         return DAILY_LOSS
-    if not _are_levels_allowed(bar, entry, rules):
+    if not _are_levels_allowed(bar, entry, contract):
         return STOP_REQUIRED
     return NONE
 
@@ -255,16 +276,15 @@ def _allowed_steps(s: State, bar: Bar, entry: Entry, contract: Contract, rules: 
 
 
 @kernel
-def _are_levels_allowed(bar: Bar, entry: Entry, rules: Rules) -> bool:
+def _are_levels_allowed(bar: Bar, entry: Entry, contract: Contract) -> bool:
     """Stop and take are prices above 0, far enough beyond the side that closes the position."""
-    least = max(1, rules.stops_level)
     down = entry.stop_distance if entry.side > 0 else entry.take_distance
-    if entry.price <= 0 or entry.stop_distance <= 0 or entry.take_distance <= 0:
+    if entry.price <= 0 or min(entry.stop_distance, entry.take_distance, entry.trail) <= 0:
         return False
     if down != FAR and entry.price <= down:
         return False
     near = min(entry.stop_distance - bar.spread, entry.take_distance + bar.spread)
-    return near >= least
+    return near >= contract.least_distance
 
 
 @kernel
@@ -273,8 +293,9 @@ def _enter(s: State, bar: Bar, entry: Entry, steps: int, contract: Contract) -> 
     loss = fills.loss_per_step(contract, entry.side, entry.price, entry.stop_distance, bar.rate)
     s.balance = fills.round_cents(s.balance - fills.half_commission(contract, steps))
     s.side, s.steps, s.entry, s.bar = entry.side, steps, entry.fill, bar.row
-    s.stop = entry.price - entry.side * entry.stop_distance
+    s.stop = s.first_stop = entry.price - entry.side * entry.stop_distance
     s.take = entry.price + entry.side * entry.take_distance
+    s.trail = entry.trail
     s.margin = fills.margin_of(contract, steps, entry.fill, bar.rate)
     s.risk = loss * steps
     s.worst = s.best = entry.fill
@@ -305,7 +326,7 @@ def _pending(
     if not hit:
         return
     fill = entry.fill if is_stop else price
-    filled = Entry(entry.side, price, fill, entry.stop_distance, entry.take_distance)
+    filled = Entry(entry.side, price, fill, entry.stop_distance, entry.take_distance, entry.trail)
     _enter(s, bar, filled, steps, contract)
     start = price - entry.side * bar.spread
     best = bar.close

@@ -2,7 +2,7 @@
 
 Every row is a full backtest under the same terms and over the same bars: what the first bars of the
 slowest combination need to warm up is left out for all. Combinations that differ only in the
-distances of stop and take share one study of the bars.
+distances of stop, take and trail share one study of the bars.
 
 The best of many rows is the luckiest of them: expect less from it in the future than it shows here.
 """

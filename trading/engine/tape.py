@@ -36,7 +36,7 @@ DENIAL_CODES: Final = ("SPREAD_TOO_WIDE", "DAILY_LOSS", "STOP_REQUIRED", "VOLUME
 
 
 class Tape(NamedTuple):
-    """Bars and signals as columns of one length; rate, stop, take and entry may have length 1.
+    """Bars and signals as columns of one length; rate and the signals' floats may have length 1.
 
     `rows` are records of `ticks.TICK_ROW`.
     """
@@ -47,10 +47,12 @@ class Tape(NamedTuple):
     side: SideArray
     stop: FloatArray
     take: FloatArray
+    trail: FloatArray
     entry: FloatArray
     stop_scale: float = 1.0
     """What the stop's column is multiplied by: many runs may share one column."""
     take_scale: float = 1.0
+    trail_scale: float = 1.0
 
 
 class Rules(NamedTuple):
@@ -67,8 +69,6 @@ class Rules(NamedTuple):
     """Share of the day's start equity; infinite = not limited."""
     margin_use: float
     """Share of equity that may be margin."""
-    stops_level: int
-    """Least distance of stop and take, in ticks."""
 
 
 class Calendar(NamedTuple):
@@ -90,6 +90,9 @@ class Trade(Protocol):
     entry: int
     exit: int
     stop: int
+    """Where the stop was at the entry."""
+    last_stop: int
+    """Where it was at the exit."""
     reason: int
     profit: float
     commission: float
@@ -110,8 +113,14 @@ class State(Protocol):
     side: int
     steps: int
     entry: int
+    first_stop: int
+    """Where the stop was at the entry."""
     stop: int
     take: int
+    trail: int
+    """How far the stop follows behind the close; FAR = it stays."""
+    goal: int
+    """Where the last close lets the stop be."""
     bar: int
     swap: float
     nights: int
@@ -139,16 +148,6 @@ class Output(NamedTuple):
     equity: FloatArray
     denials: IntArray
 
-    @property
-    def ints(self) -> IntArray:
-        """The first eight columns of `TRADE` as a matrix, for comparing whole rows."""
-        return self.trades.view(np.int64).reshape(-1, TRADE.itemsize // 8)[:, :8]
-
-    @property
-    def floats(self) -> FloatArray:
-        """The six money and price columns of `TRADE` as a matrix."""
-        return self.trades.view(np.float64).reshape(-1, TRADE.itemsize // 8)[:, 8:]
-
 
 class Wish(NamedTuple):
     """One row of signals: distances in price units, NaN = none."""
@@ -156,6 +155,7 @@ class Wish(NamedTuple):
     side: int
     stop: float
     take: float
+    trail: float
     entry: float
 
 
@@ -182,7 +182,7 @@ class Verdict(NamedTuple):
 class Entry(NamedTuple):
     """A wish to enter, in ticks: `price` before slippage, `fill` after.
 
-    Distances of 0 are bad ones; a take of FAR is none.
+    Distances of 0 are bad ones; a take or a trail of FAR is none.
     """
 
     side: int
@@ -190,12 +190,14 @@ class Entry(NamedTuple):
     fill: int
     stop_distance: int
     take_distance: int
+    trail: int
 
 
 def tape_of(bars: TickBars, signals: Signals, rate: FloatArray) -> Tape:
     """Bars and the signals of the same rows; `rate` has a value per bar or one for all."""
-    stop, take, entry = map(_slim, (signals.stop, signals.take, signals.entry))
-    return Tape(bars.time, bars.rows, rate, signals.side, stop, take, entry)
+    wishes = (signals.stop, signals.take, signals.trail, signals.entry)
+    stop, take, trail, entry = map(_slim, wishes)
+    return Tape(bars.time, bars.rows, rate, signals.side, stop, take, trail, entry)
 
 
 def _slim(column: FloatArray) -> FloatArray:
@@ -225,7 +227,6 @@ def rules_of(
         max_spread=float("inf") if limits.max_spread is None else float(limits.max_spread),
         daily_loss=float("inf") if limits.daily_loss is None else float(limits.daily_loss / 100),
         margin_use=float(limits.margin_use / 100),
-        stops_level=instrument.stops_level,
     )
 
 

@@ -30,6 +30,9 @@ class Trades:
     entry: FloatArray
     exit: FloatArray
     stop: FloatArray
+    """Where it was at the entry."""
+    last_stop: FloatArray
+    """Where it was at the exit."""
     reason: IntArray
     """Index into `tape.EXIT_REASONS`."""
     profit: FloatArray
@@ -47,7 +50,7 @@ class Trades:
     mfe: FloatArray
     """Farthest it went in favour; of the bar of a stop or a take no more than the exit counts."""
     mae_r: FloatArray
-    """mae / distance of the stop from the entry."""
+    """mae / distance of the first stop from the entry."""
     mfe_r: FloatArray
     spread_cost: FloatArray
     """Estimate: the spread of the bar in which a long was bought or a short bought back."""
@@ -65,7 +68,7 @@ class Trades:
     def records(self, digits: int) -> list[dict[str, object]]:
         """One mapping per trade, ready for JSON: prices with `digits` decimals, money with two."""
         places = {
-            **dict.fromkeys(("entry", "exit", "stop", "mae", "mfe"), digits),
+            **dict.fromkeys(("entry", "exit", "stop", "last_stop", "mae", "mfe"), digits),
             **dict.fromkeys(("r", "mae_r", "mfe_r"), 4),
             "lots": 8,
         }
@@ -98,6 +101,7 @@ def trades_of(output: Output, tape_: Tape, contract: Contract, instrument: Instr
         entry=tick.prices(entry),
         exit=tick.prices(exit_),
         stop=tick.prices(t["stop"]),
+        last_stop=tick.prices(t["last_stop"]),
         reason=t["reason"].copy(),
         profit=t["profit"].copy(),
         commission=t["commission"].copy(),

@@ -170,14 +170,16 @@ class Signals:
     """A strategy's wishes, one row per bar, known at that bar's close.
 
     `side` is the position wanted (-1, 0, +1); an entry happens where `side` differs from the row
-    before. `stop` and `take` are distances from the entry in price units (NaN = none); `entry` is
-    NaN for a market order at the next open, else the price of a stop or limit order that lives for
-    the next bar; `score` is the strategy's conviction, for the record.
+    before. `stop` and `take` are distances from the entry in price units (NaN = none); `trail` is
+    how far the stop follows behind every later close (NaN = it stays); `entry` is NaN for a market
+    order at the next open, else the price of a stop or limit order that lives for the next bar;
+    `score` is the strategy's conviction, for the record.
     """
 
     side: SideArray
     stop: FloatArray
     take: FloatArray
+    trail: FloatArray
     entry: FloatArray
     score: FloatArray
 
@@ -292,6 +294,8 @@ class OrderIntent:
     """Trigger or limit price; None for a market order."""
     stop: Decimal | None
     take: Decimal | None
+    trail: Decimal | None = None
+    """How far its stop follows behind every later close; None = it stays."""
     numbers: Mapping[str, str] = field(default_factory=dict)
     """Every factor that led here, for the decision page."""
 
@@ -303,6 +307,16 @@ class Denied:
     code: str
     message: str
     numbers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """Where the stop of an open position belongs after a bar, tighter than where it is."""
+
+    position: PositionState
+    stop: Decimal
+    is_overtaken: bool
+    """The market is there already: no stop can be set, the position is to be closed."""
 
 
 @dataclass(frozen=True, slots=True)

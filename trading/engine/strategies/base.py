@@ -67,11 +67,18 @@ class Strategy(ABC):
 
 
 def market_signals(
-    side: SideArray, *, stop: FloatArray, take: FloatArray, score: FloatArray, warmup: int
+    side: SideArray,
+    *,
+    stop: FloatArray,
+    take: FloatArray,
+    score: FloatArray,
+    warmup: int,
+    trail: FloatArray | None = None,
 ) -> Signals:
     """Signals of a strategy that enters at market, flat during the warm-up."""
     side[:warmup] = 0
-    return Signals(side, stop, take, no_column(len(side)), score)
+    nothing = no_column(len(side))
+    return Signals(side, stop, take, nothing if trail is None else trail, nothing, score)
 
 
 def no_column(rows: int) -> FloatArray:
@@ -81,10 +88,13 @@ def no_column(rows: int) -> FloatArray:
 
 @dataclass(frozen=True)
 class AtrParams(Params):
-    """Base of parameters whose stop and take are multiples of the average true range."""
+    """Base of parameters whose stop, take and trail are multiples of the average true range."""
 
     stop_atr: float = ranged(2.0, 0.1, 20.0, "Distance of the stop in ATR")
     take_atr: float = ranged(0.0, 0.0, 100.0, "Distance of the take in ATR; 0 = none")
+    trail_atr: float = ranged(
+        0.0, 0.0, 100.0, "How far the stop follows behind each close, in ATR; 0 = it stays"
+    )
 
 
 class Study(NamedTuple):
@@ -106,7 +116,8 @@ def empty_study(rows: int) -> Study:
 
 
 class AtrStrategy(Strategy):
-    """A strategy that enters at market with stop and take in multiples of the average true range.
+    """A strategy that enters at market with stop, take and trail in multiples of the average true
+    range.
 
     The study depends on the parameters in `study_params` alone: a sweep over distances makes it
     once.
@@ -119,7 +130,12 @@ class AtrStrategy(Strategy):
     def study_params(self) -> AtrParams:
         """The parameters with those that `study` does not read set to their defaults."""
         default = AtrParams()
-        return replace(self.params, stop_atr=default.stop_atr, take_atr=default.take_atr)
+        return replace(
+            self.params,
+            stop_atr=default.stop_atr,
+            take_atr=default.take_atr,
+            trail_atr=default.trail_atr,
+        )
 
     @abstractmethod
     def study(self, bars: Bars) -> Study:
@@ -128,6 +144,7 @@ class AtrStrategy(Strategy):
     def signals(self, bars: Bars) -> Signals:
         study, nothing = self.study(bars), no_column(len(bars))
         take = self.params.take_atr * study.range if self.params.take_atr else nothing
+        trail = self.params.trail_atr * study.range if self.params.trail_atr else nothing
         # the range is not needed any more: its memory becomes the stop's
         stop = np.multiply(study.range, self.params.stop_atr, out=study.range)
-        return Signals(study.side, stop, take, nothing, study.score)
+        return Signals(study.side, stop, take, trail, nothing, study.score)
