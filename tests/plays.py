@@ -11,7 +11,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from tests.parity import Candle, Scene, Scripted, Story, bars_from_candles, simulated
+from tests.candles import Candle, bars_from_candles
+from tests.parity import Scene, Scripted, Story, simulated
 from trading.engine.risk import Limits
 from trading.engine.strategies.base import Strategy
 from trading.engine.types import (

@@ -28,7 +28,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.parity import Story, bars_from_candles, lived, simulated, worst_path
+from tests.candles import bars_from_candles, worst_path
+from tests.parity import Story, lived, simulated
 from tests.plays import STAGES, Play, market_of, play_of, scene_of, script
 from trading.engine.backtest import BacktestRequest, Terms, backtest
 from trading.engine.bars import BarBuilder, bars_of
