@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any, Final
 
 from aiohttp import web
@@ -155,9 +156,10 @@ class Rest:
             return await self._stay_silent(request, reply)
         await asyncio.sleep(reply.delay)
         response = web.json_response(reply.response)
-        await response.prepare(request)
-        await response.write_eof()
-        reply.received.answered = True
+        with suppress(ConnectionResetError):  # the asker has gone
+            await response.prepare(request)
+            await response.write_eof()
+            reply.received.answered = True
         return response
 
     async def _stay_silent(self, request: web.Request, reply: Reply) -> web.StreamResponse:

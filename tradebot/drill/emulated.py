@@ -1,12 +1,15 @@
 """MetaApi in a drill: the emulator of the tests, which lies beside the program.
 
 Gateways reach it with the real SDK, workers over REST; only its addresses are another's.
+
+Its market runs faster than a stream of MetaApi believes. No decision rests on that: bars close by
+quotes, and a signal that waits too long is refused for its bar. Only how far a series is filled up
+is reckoned short, until the next gateway fills it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -22,9 +25,24 @@ from trading.models import Connection
 TOKEN: Final = "drill.drill.drill"  # noqa: S105 - the emulator's, on this machine
 PATIENCE: Final = 20.0
 STEP: Final = timedelta(minutes=1)
-RATES: Final = replace(DRILL, lag=0.0, drop_event=0.0)
-"""The emulator shows at once what was executed. It loses no packets: the SDK numbers them and waits
-for one that is missing, so that a drill would drill its patience."""
+RATES: Final[Mapping[str, float]] = {
+    **DRILL.to_json(),
+    "drop_event": 0.03,
+    "swap_event": 0.05,
+    "requote": 0.03,
+    "error_before": 0.05,
+    "lose_request": 0.02,
+    "too_many": 0.01,
+    "fail": 0.01,
+    "slow": 0.03,
+    "mute": 0.02,
+    "storm": 0.015,
+    "away": 0.03,
+    "forbidden": 0.015,
+    "closed": 0.01,
+}
+"""Of the emulator's `Rates`. It loses fewer packets than the venue: the SDK waits for a lost one as
+long as a gateway of the drill lives, and takes in nothing behind it."""
 
 
 class EmulatedPlace:
@@ -67,13 +85,16 @@ class EmulatedPlace:
         """As the protocol says."""
         self._http.delete("/emulator/faults").raise_for_status()
         if is_faulty:
-            faults = {"rates": RATES.to_json(), "late_after": RATES.late_after}
+            faults = {"rates": RATES, "late_after": DRILL.late_after}
             self._http.post("/emulator/faults", json=faults).raise_for_status()
 
     def ledger(self) -> dict[str, list[dict[str, Any]]]:
         """As the protocol says."""
-        return dict(self._http.get("/emulator/ledger").raise_for_status().json())
+        return dict(self._asked("ledger"))
 
+    def drawn(self) -> dict[str, int]:
+        """As the protocol says."""
+        return dict(self._asked("drawn"))
 
-def _id(number: int) -> str:
-    return f"drill{number:03}"
+    def _asked(self, what: str) -> Any:
+        return self._http.get(f"/emulator/{what}").raise_for_status().json()

@@ -50,6 +50,7 @@ def kills(stand: Stand) -> dict[str, Any]:
         "pauses": nemesis.pauses,
         "kills_by_point": dict(sorted(nemesis.by_point.items())),
         "unreached": nemesis.unreached,
+        "drawn": dict(sorted(stand.place.drawn().items())),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import timedelta
@@ -38,6 +39,9 @@ class Place(Protocol):
     def ledger(self) -> dict[str, list[dict[str, Any]]]:
         """Its own truth, as `trading.brokers.venue.ledger.Ledger.to_json` says."""
 
+    def drawn(self) -> Mapping[str, int]:
+        """How often it has done what to a request or to what it tells."""
+
 
 class VenuePlace:
     """The venue at `address`."""
@@ -70,6 +74,10 @@ class VenuePlace:
     def ledger(self) -> dict[str, list[dict[str, Any]]]:
         """As the protocol says."""
         return self._admin.ledger()
+
+    def drawn(self) -> Mapping[str, int]:
+        """As the protocol says; only what became of requests."""
+        return Counter(r["fate"].lower() for r in self.ledger()["requests"])
 
 
 @contextmanager

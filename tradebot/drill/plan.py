@@ -44,15 +44,11 @@ class Plan:
 
 
 def plan_for(broker: str, **given: Any) -> Plan:
-    """A plan with a broker's usual values for whatever is not given; ValueError for a scenario
-    that it does not have.
+    """A plan with a broker's usual values for whatever is not given.
 
     A gateway with the SDK takes seconds of a core before it trades, and a streaming connection for
     each account: fewer of them, killed less often, or the drill would drill starting.
     """
     if broker != METAAPI:
         return Plan(broker=broker, **given)
-    plan = Plan(**{"broker": broker, "gateways": 2, "accounts": 3, "pace": 2.0, **given})
-    if plan.scenario != "kills":
-        raise ValueError(f"Expected the scenario kills for {broker}, was {plan.scenario}")
-    return plan
+    return Plan(**{"broker": broker, "gateways": 2, "accounts": 3, "pace": 2.0, **given})

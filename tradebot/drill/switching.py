@@ -79,7 +79,7 @@ def _refused() -> int:
 
 def _wait_for_load(stand: Stand) -> None:
     """Until every account has opened something just now."""
-    names = {account.external_id.partition("/")[2] for account in stand.accounts}
+    names = {stand.place.name_of(account.external_id) for account in stand.accounts}
     since = time()
     if not stand.until(
         lambda: {deal["account"] for deal in stand.entries_since(since)} == names, LOAD_SECONDS

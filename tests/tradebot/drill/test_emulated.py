@@ -1,13 +1,15 @@
 """The drill's emulator of MetaApi: its plan, what it needs, and its place in the world."""
 
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.metaapi_emulator.faults import Rates
 from tradebot.drill import crew
-from tradebot.drill.emulated import EmulatedPlace
+from tradebot.drill.emulated import RATES, EmulatedPlace
 from tradebot.drill.places import Place, place_open
 from tradebot.drill.plan import Plan, plan_for
 from tradebot.drill.runner import drill_hold
@@ -30,11 +32,6 @@ def test_a_plan_through_metaapi_is_gentler_unless_told_otherwise() -> None:
     assert plan_for("metaapi", pace=0.5, accounts=5) == Plan(
         broker="metaapi", gateways=2, accounts=5, pace=0.5
     )
-
-
-def test_only_the_kills_go_through_metaapi() -> None:
-    with pytest.raises(ValueError, match="Expected the scenario kills for metaapi, was disk"):
-        plan_for("metaapi", scenario="disk")
 
 
 def test_a_program_without_its_tests_has_no_emulator(
@@ -70,7 +67,11 @@ def test_its_history_ends_with_the_last_closed_bar(place: Place) -> None:
 def test_its_faults_begin_and_end(place: Place) -> None:
     assert isinstance(place, EmulatedPlace)
     place.set_faulty(is_faulty=True)
-    assert place._http.get("/emulator/faults").json()["rates"]["lose_reply"] > 0
+    assert place._http.get("/emulator/faults").json()["rates"] == RATES
     place.set_faulty(is_faulty=False)
     assert place._http.get("/emulator/faults").json()["rates"] == {}
-    assert place.ledger()["executions"] == []
+    assert (place.ledger()["executions"], place.drawn()) == ([], {})
+
+
+def test_every_fault_of_the_emulator_may_be_drawn() -> None:
+    assert all(RATES[field.name] > 0 for field in fields(Rates))

@@ -35,7 +35,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         usual = Plan()
-        parser.add_argument("--scenario", choices=SCENARIOS, default=usual.scenario)
+        parser.add_argument(
+            "--scenario",
+            choices=SCENARIOS,
+            default=usual.scenario,
+            help="kills and switch are about orders under way; database, cache and disk are about "
+            "our own servers and end alike with any broker",
+        )
         parser.add_argument(
             "--broker",
             choices=BROKERS,
