@@ -10,11 +10,16 @@ from typing import Any
 
 from django.utils.timezone import now
 
+from trading.engine.risk import Control, day_start
 from trading.models import (
     Account,
+    AccountGroup,
     BarChunk,
+    Breach,
     Candle,
+    Challenge,
     Connection,
+    DayMark,
     Deployment,
     EquityPoint,
     Event,
@@ -23,6 +28,7 @@ from trading.models import (
     HistoryImport,
     KillSwitch,
     Lease,
+    LossState,
     Order,
     PaperBook,
     Position,
@@ -38,6 +44,7 @@ from trading.models import (
 )
 from trading.services.clock import clock_read
 from trading.services.events import Happening, event_append
+from trading.services.limits import limit_create
 
 MONDAY = datetime(2024, 1, 8, 12, tzinfo=UTC)
 """A quiet moment on the market's clock."""
@@ -259,5 +266,40 @@ def make_kill_switch(**fields: Any) -> KillSwitch:
 
 
 def make_risk_limit(**fields: Any) -> RiskLimit:
-    given = {"control": "MAX_LOTS", "value": Decimal(5)}
-    return RiskLimit.objects.create(**{**given, **fields})
+    given = {"control": "MAX_LOTS", "value": Decimal(5), **fields}
+    return limit_create(**{**given, "control": Control(given["control"])})
+
+
+def make_account_group(*accounts: Account, **fields: Any) -> AccountGroup:
+    group = AccountGroup.objects.create(**{"name": f"Group {next(_numbers)}", **fields})
+    group.accounts.add(*accounts)
+    return group
+
+
+def make_day_mark(**fields: Any) -> DayMark:
+    given = {
+        "account": fields.get("account") or make_account(),
+        "began": MONDAY,
+        "balance": Decimal(10_000),
+        "equity": Decimal(10_000),
+    }
+    return DayMark.objects.create(**{**given, **fields})
+
+
+def make_loss_state(**fields: Any) -> LossState:
+    """Of an account that has neither won nor lost since it was opened."""
+    money = ("initial", "balance", "equity", "highest_start", "highest_balance")
+    more = ("highest_equity", "start_balance", "start_equity")
+    given = dict.fromkeys((*money, *more), Decimal(10_000))
+    times = {"started": day_start(now()), "read_at": now()}
+    return LossState.objects.create(**{**given, **times, **fields})
+
+
+def make_breach(**fields: Any) -> Breach:
+    given = {"control": "DAILY_LOSS", "action": "PAUSE", "began": MONDAY, "code": "DAILY_LOSS"}
+    return Breach.objects.create(**{**given, **fields})
+
+
+def make_challenge(**fields: Any) -> Challenge:
+    given = {"account": fields.get("account") or make_account(), "name": "Phase 1"}
+    return Challenge.objects.create(**{**given, **fields})

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from tests.desk import NOON, Desk, expired, make_desk
-from tests.factories import make_symbol
+from tests.factories import make_risk_limit, make_symbol
 from trading.engine.types import Quote
 from trading.models import (
     Account,
@@ -14,7 +14,6 @@ from trading.models import (
     Fill,
     Order,
     Position,
-    RiskLimit,
     Strategy,
     StrategyRun,
     Symbol,
@@ -104,7 +103,7 @@ def test_without_a_fresh_quote_nothing_is_decided(desk: Desk) -> None:
 
 
 def test_a_limit_refuses_with_code_numbers_and_event(desk: Desk) -> None:
-    RiskLimit.objects.create(control="MAX_SPREAD", value=Decimal(5))
+    make_risk_limit(control="MAX_SPREAD", value=Decimal(5))
     run = answer(desk, 0, 1.1)
     assert (run.outcome, run.code) == ("DENIED", "SPREAD_TOO_WIDE")
     assert run.numbers["refusal"] == {"spread_ticks": "6", "limit": "5"}
@@ -112,8 +111,8 @@ def test_a_limit_refuses_with_code_numbers_and_event(desk: Desk) -> None:
 
 
 def test_the_strictest_limit_holds(desk: Desk) -> None:
-    RiskLimit.objects.create(control="MAX_LOTS", value=Decimal("0.05"))
-    RiskLimit.objects.create(control="MAX_LOTS", value=2, deployment=desk.deployment)
+    make_risk_limit(control="MAX_LOTS", value=Decimal("0.05"))
+    make_risk_limit(control="MAX_LOTS", value=2, deployment=desk.deployment)
     answer(desk, 0, 1.1)
     assert Position.objects.get().lots == Decimal("0.05")
 

@@ -9,8 +9,10 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
 from trading.admin.base import ModelAdmin, plain
+from trading.engine.risk import Control
 from trading.models import KillMode, KillSwitch, RiskLimit
 from trading.services.kills import Scope, kill_pull, kill_rearm
+from trading.services.limits import terms_of
 
 
 class RiskLimitForm(forms.ModelForm[RiskLimit]):
@@ -28,6 +30,9 @@ class RiskLimitForm(forms.ModelForm[RiskLimit]):
         data = super().clean() or self.cleaned_data
         if data.get("account") and data.get("deployment"):
             self.add_error("deployment", "Expected an account or a deployment or neither, was both")
+        if self.instance._state.adding and "control" in data:
+            for name, term in terms_of(Control(data["control"])).items():
+                setattr(self.instance, name, term)
         return data
 
 
@@ -39,6 +44,10 @@ class RiskLimitAdmin(ModelAdmin[RiskLimit]):
     list_select_related = ["account", "deployment__strategy", "deployment__symbol"]
     autocomplete_fields = ["account", "deployment"]
     ordering = ["control", "account__name", "id"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: RiskLimit | None = None) -> list[str]:
+        """The terms of a limit are those of its control."""
+        return [] if obj is None else ["control"]
 
 
 class PullForm(forms.ModelForm[KillSwitch]):

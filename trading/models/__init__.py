@@ -1,8 +1,16 @@
 """The tables. One module per concept; import the names from here."""
 
-from trading.models.accounts import Account, Connection, EquityPoint, PaperBook, PaperDeal
+from trading.models.accounts import (
+    Account,
+    AccountGroup,
+    Connection,
+    EquityPoint,
+    PaperBook,
+    PaperDeal,
+)
 from trading.models.events import Event, Severity
 from trading.models.leases import Installation, Lease, QuoteBoard
+from trading.models.losses import Challenge, DayMark, LossState
 from trading.models.markets import (
     BarChunk,
     Candle,
@@ -23,14 +31,18 @@ from trading.models.orders import (
     Purpose,
     Side,
 )
-from trading.models.risk import KillMode, KillSwitch, RiskLimit
+from trading.models.risk import Breach, KillMode, KillSwitch, RiskLimit
 from trading.models.strategies import Deployment, Strategy, StrategyRun
 
 __all__ = [
     "Account",
+    "AccountGroup",
     "BarChunk",
+    "Breach",
     "Candle",
+    "Challenge",
     "Connection",
+    "DayMark",
     "Deployment",
     "EquityPoint",
     "Event",
@@ -41,6 +53,7 @@ __all__ = [
     "KillMode",
     "KillSwitch",
     "Lease",
+    "LossState",
     "Order",
     "OrderTransition",
     "Origin",

@@ -119,6 +119,14 @@ class Account(models.Model):
     balance = models.DecimalField(max_digits=18, decimal_places=2, default=Decimal(0))
     equity = models.DecimalField(max_digits=18, decimal_places=2, default=Decimal(0))
     margin = models.DecimalField(max_digits=18, decimal_places=2, default=Decimal(0))
+    initial_balance = models.DecimalField(
+        max_digits=18,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal("0.01"))],
+        help_text="What drawdowns count from; empty: the balance when it was first read",
+    )
     day_start_equity = models.DecimalField(
         max_digits=18,
         decimal_places=2,
@@ -149,6 +157,20 @@ class Account(models.Model):
                 ),
             ),
         ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AccountGroup(models.Model):
+    """Accounts that are limited together; an account may be in several groups."""
+
+    name = models.CharField(max_length=80, unique=True)
+    accounts = models.ManyToManyField(Account, blank=True, related_name="groups")
+    currency = models.CharField(
+        max_length=3, default="USD", help_text="What its sums are expressed in"
+    )
+    created_at = models.DateTimeField(default=now, editable=False)
 
     def __str__(self) -> str:
         return self.name

@@ -18,13 +18,13 @@ from trading.models import (
     Account,
     Connection,
     Deployment,
-    RiskLimit,
     SimulatedMarket,
     Strategy,
     Symbol,
 )
 from trading.services.accounts import WAITING
 from trading.services.bars import bars_store
+from trading.services.limits import limit_create
 from trading.services.paper import paper_book_open
 from trading.services.remote import placeholder, source_of
 
@@ -126,7 +126,7 @@ def demo_create() -> bool:
     )
     paper_book_open(account=account)
     for control, value in DEMO_LIMITS.items():
-        RiskLimit.objects.create(control=control.value, account=account, value=value)
+        limit_create(control=control, account=account, value=value)
     for symbol, (name, (kind, params)) in zip(symbols, DEMO_STRATEGIES.items(), strict=True):
         strategy, _ = Strategy.objects.get_or_create(
             name=name, defaults={"kind": kind, "params": params}
