@@ -64,7 +64,7 @@ def _time_problem(limit: Limit) -> str:
         return f"a window above 0 s, was {limit.window}"
     if limit.reset.tzinfo is not None:
         return f"a reset of the zone's clock, was {limit.reset}"
-    return "" if _is_zone(limit.zone) else f"an IANA time zone, was {limit.zone!r}"
+    return "" if is_zone(limit.zone) else f"an IANA time zone, was {limit.zone!r}"
 
 
 def _loss_problem(limit: Limit) -> str:
@@ -83,7 +83,7 @@ def _loss_problem(limit: Limit) -> str:
 
 
 @lru_cache(maxsize=64)
-def _is_zone(name: str) -> bool:
+def is_zone(name: str) -> bool:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # not found, not a name, a directory
