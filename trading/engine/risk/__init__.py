@@ -4,7 +4,21 @@
 that holds for a deployment, for the gate and the guard.
 """
 
-from trading.engine.risk.controls import GATE_ORDER, SPECS, Control
+from trading.engine.risk.checks import (
+    CHECKS,
+    evaluate,
+    first_denial,
+    judge,
+    size_factor,
+)
+from trading.engine.risk.controls import (
+    GATE_ORDER,
+    INPUT_INVALID,
+    INPUT_MISSING,
+    INPUT_STALE,
+    SPECS,
+    Control,
+)
 from trading.engine.risk.correlation import Correlations, correlations_of
 from trading.engine.risk.days import (
     day_start,
@@ -25,6 +39,14 @@ from trading.engine.risk.exposure import (
     holding_of,
     loss_to_stop_out,
 )
+from trading.engine.risk.facts import (
+    AccountFacts,
+    Facts,
+    HistoryFacts,
+    OrderFacts,
+    SubjectFacts,
+)
+from trading.engine.risk.findings import Case, Finding
 from trading.engine.risk.kinds import (
     Action,
     Judged,
@@ -50,22 +72,32 @@ from trading.engine.risk.references import DrawdownState, Floor, Reading, floor_
 from trading.engine.risk.spec import ControlSpec, Preset
 
 __all__ = [
+    "CHECKS",
     "GATE_ORDER",
+    "INPUT_INVALID",
+    "INPUT_MISSING",
+    "INPUT_STALE",
     "SPECS",
+    "AccountFacts",
     "Action",
+    "Case",
     "Clock",
     "Control",
     "ControlSpec",
     "Correlations",
     "DrawdownState",
     "Exposure",
+    "Facts",
+    "Finding",
     "Floor",
+    "HistoryFacts",
     "Holding",
     "Judged",
     "Limit",
     "LimitIndex",
     "LimitSet",
     "Limits",
+    "OrderFacts",
     "Period",
     "Place",
     "Preset",
@@ -74,6 +106,7 @@ __all__ = [
     "Scope",
     "Stake",
     "Subject",
+    "SubjectFacts",
     "Trailing",
     "Unit",
     "Wins",
@@ -82,10 +115,13 @@ __all__ = [
     "day_start",
     "denial",
     "effective",
+    "evaluate",
     "exposure_of",
     "exposure_together",
+    "first_denial",
     "floor_of",
     "holding_of",
+    "judge",
     "limit_of",
     "loss_to_stop_out",
     "next_reset",
@@ -93,5 +129,6 @@ __all__ = [
     "period_start",
     "preset_limit",
     "rollovers",
+    "size_factor",
     "swap_nights",
 ]

@@ -23,7 +23,7 @@ ACCOUNT_SPECS: Final[Mapping[str, ControlSpec]] = {
     "CURRENCY_EXPOSURE": ControlSpec(
         catalogue="C1",
         label="Net exposure of each currency",
-        rule="|sum of its legs|, pending ones at their worst, <= value, or not increased",
+        rule="sum of its legs, pending ones at their worst, <= value on the side the order adds to",
         code="CURRENCY_EXPOSURE",
         units=EQUITY_UNITS,
         subjects={**SUMS, Scope.CURRENCY: Subject.CURRENCY},
@@ -32,7 +32,7 @@ ACCOUNT_SPECS: Final[Mapping[str, ControlSpec]] = {
     "CORRELATED_EXPOSURE": ControlSpec(
         catalogue="C2",
         label="Correlated exposure",
-        rule="sqrt(w' R w), R the EWMA correlation of daily returns, <= value, or not increased",
+        rule="sqrt(w' R w), R the EWMA correlation of daily returns, <= value",
         code="CORRELATED_EXPOSURE",
         units=EQUITY_UNITS,
         subjects=SUMS,

@@ -89,6 +89,11 @@ class Limit:
         return self.spec.subjects[self.scope]
 
     @property
+    def own(self) -> str:
+        """The target where the subject is one of several: a group or a currency; else ''."""
+        return self.target if self.subject in (Subject.GROUP, Subject.CURRENCY) else ""
+
+    @property
     def clock(self) -> Clock:
         """When its period begins; of a control that has none, the trading day."""
         return Clock(self.period or Period.DAY, self.reset, self.zone)
@@ -239,8 +244,7 @@ def _order(limit: Limit) -> tuple[int, str, Decimal]:
 
 def _slot(limit: Limit) -> tuple[object, ...]:
     """Limits with an equal slot say the same of the same subject."""
-    own = limit.target if limit.subject in (Subject.GROUP, Subject.CURRENCY) else ""
-    what: tuple[object, ...] = (limit.control, limit.unit, limit.subject, own)
+    what: tuple[object, ...] = (limit.control, limit.unit, limit.subject, limit.own)
     if limit.spec.wins is Wins.NEAREST:
         return (*what, limit.action is Action.NOTIFY)
     kind = (limit.window, limit.reference, limit.trailing, limit.lock, limit.hedge_credit)

@@ -151,7 +151,6 @@ ORDER_SPECS: Final[Mapping[str, ControlSpec]] = {
         subjects=EACH_STRATEGY,
         actions=LATCHING,
         wins=Wins.NEAREST,
-        judged=Judged.BOTH,
         window=3600,
     ),
     "MAX_MESSAGES": ControlSpec(
@@ -218,6 +217,7 @@ ORDER_SPECS: Final[Mapping[str, ControlSpec]] = {
         label="Daily loss of a strategy",
         rule="own equity of the deployment >= its reference - value",
         code="STRATEGY_LOSS",
+        is_own_stream=True,
         units=LOSS_UNITS,
         subjects=EACH_STRATEGY,
         actions=STOPPING,
@@ -231,6 +231,7 @@ ORDER_SPECS: Final[Mapping[str, ControlSpec]] = {
         label="Drawdown of a strategy",
         rule="own equity of the deployment >= its peak - value",
         code="STRATEGY_DRAWDOWN",
+        is_own_stream=True,
         units=LOSS_UNITS,
         subjects=EACH_STRATEGY,
         actions=STOPPING,

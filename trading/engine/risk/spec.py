@@ -53,6 +53,8 @@ class ControlSpec:
     """Whether its loss counts from a reference at the reset."""
     trails: bool = False
     """Whether it is a drawdown, static or trailing."""
+    is_own_stream: bool = False
+    """Whether it is about the deployment's own profit and loss, not the account's."""
     hard: bool = True
     """By default, whether a person must end what a breach began; otherwise the next reset does."""
     simulated: bool = False
