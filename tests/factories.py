@@ -14,6 +14,7 @@ from trading.engine.risk import Control, day_start
 from trading.models import (
     Account,
     AccountGroup,
+    BalanceMove,
     BarChunk,
     Breach,
     Candle,
@@ -284,6 +285,16 @@ def make_day_mark(**fields: Any) -> DayMark:
         "equity": Decimal(10_000),
     }
     return DayMark.objects.create(**{**given, **fields})
+
+
+def make_balance_move(**fields: Any) -> BalanceMove:
+    given = {
+        "account": fields.get("account") or make_account(),
+        "deal_id": f"{next(_numbers)}",
+        "amount": Decimal(500),
+        "at": MONDAY,
+    }
+    return BalanceMove.objects.create(**{**given, **fields})
 
 
 def make_loss_state(**fields: Any) -> LossState:

@@ -221,6 +221,30 @@ class Migration(migrations.Migration):
             name='group',
             field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='risk_limits', to='trading.accountgroup'),
         ),
+        migrations.AddField(
+            model_name='account',
+            name='mismatches',
+            field=models.PositiveSmallIntegerField(default=0, help_text='Readings in a row at which the broker and our records differed'),
+        ),
+        migrations.AddField(
+            model_name='risklimit',
+            name='hedge_credit',
+            field=models.BooleanField(default=True, help_text='Of correlated exposure: positions that offset each other count less'),
+        ),
+        migrations.CreateModel(
+            name='BalanceMove',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('deal_id', models.CharField(max_length=40)),
+                ('amount', models.DecimalField(decimal_places=2, max_digits=18)),
+                ('at', models.DateTimeField(help_text="The market's clock")),
+                ('counted_at', models.DateTimeField(blank=True, help_text='When marks and states took it into account, wall clock', null=True)),
+                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='balance_moves', to='trading.account')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('account', 'deal_id'), name='balance_move_once')],
+            },
+        ),
         migrations.RunPython(terms_of_the_five, migrations.RunPython.noop),
         migrations.AlterField(
             model_name='risklimit',

@@ -10,7 +10,7 @@ from trading.models.accounts import (
 )
 from trading.models.events import Event, Severity
 from trading.models.leases import Installation, Lease, QuoteBoard
-from trading.models.losses import Challenge, DayMark, LossState
+from trading.models.losses import BalanceMove, Challenge, DayMark, LossState
 from trading.models.markets import (
     BarChunk,
     Candle,
@@ -37,6 +37,7 @@ from trading.models.strategies import Deployment, Strategy, StrategyRun
 __all__ = [
     "Account",
     "AccountGroup",
+    "BalanceMove",
     "BarChunk",
     "Breach",
     "Candle",

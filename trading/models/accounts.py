@@ -137,6 +137,9 @@ class Account(models.Model):
     observed_at = models.DateTimeField(
         null=True, blank=True, help_text="Wall clock of the last word from the broker"
     )
+    mismatches = models.PositiveSmallIntegerField(
+        default=0, help_text="Readings in a row at which the broker and our records differed"
+    )
     reconciled_to = models.DateTimeField(
         null=True, blank=True, help_text="Broker's clock of the last complete reconciliation"
     )

@@ -44,6 +44,26 @@ class DayMark(models.Model):
         return f"{self.account} {self.began:%Y-%m-%d %H:%M} {self.balance}"
 
 
+class BalanceMove(models.Model):
+    """A deposit (+) or withdrawal (-), once for each deal of the broker."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="balance_moves")
+    deal_id = models.CharField(max_length=40)
+    amount = models.DecimalField(max_digits=18, decimal_places=2)
+    at = models.DateTimeField(help_text="The market's clock")
+    counted_at = models.DateTimeField(
+        null=True, blank=True, help_text="When marks and states took it into account, wall clock"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "deal_id"], name="balance_move_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.amount:+}"
+
+
 class LossState(models.Model):
     """What the floors of one subject remember for one clock: the row of `DrawdownState`.
 

@@ -114,6 +114,10 @@ class RiskLimit(models.Model):
         blank=True,
         help_text="Where a trailing floor stops rising, percent above the initial balance",
     )
+    hedge_credit = models.BooleanField(
+        default=True,
+        help_text="Of correlated exposure: positions that offset each other count less",
+    )
     hard = models.BooleanField(
         default=True, help_text="A breach holds until a person lets go of it, not until the reset"
     )
