@@ -23,12 +23,20 @@ class Correlations:
 
     table: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for one, row in self.table.items():
+            for other, rho in row.items():
+                if not (rho.is_finite() and -1 <= rho <= 1):
+                    raise EngineError(
+                        f"Expected a correlation of {one} and {other} from -1 to 1, was {rho}"
+                    )
+
     def of(self, one: str, other: str) -> Decimal:
         """EngineError where it is not known."""
         if one == other:
             return Decimal(1)
         found = self.table.get(one, {}).get(other)
-        if found is None or not found.is_finite():
+        if found is None:
             raise EngineError(f"Expected a correlation of {one} and {other}, was {found}")
         return found
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from itertools import combinations
 from typing import NamedTuple, TypeVar
 
 from trading.engine.risk.correlation import Correlations
@@ -209,8 +208,17 @@ def correlated(
         for amount, is_open in ((span.open, True), (span.up, False), (span.down, False))
         if amount
     ]
-    variance = sum((item.amount * item.amount for item in items), ZERO)
-    variance += 2 * sum((_cross(*pair, correlations) for pair in combinations(items, 2)), ZERO)
+    crosses = ZERO
+    for index, one in enumerate(items):
+        row = correlations.table.get(one.name, {})
+        for other in items[index + 1 :]:
+            rho = row.get(other.name)
+            if rho is None:
+                rho = correlations.of(one.name, other.name)
+            product = one.amount * other.amount * rho
+            if product > 0 or (one.offsets and other.offsets):
+                crosses += product
+    variance = sum((item.amount * item.amount for item in items), ZERO) + 2 * crosses
     return max(ZERO, variance).sqrt()
 
 
@@ -219,11 +227,6 @@ class _Item(NamedTuple):
     amount: Decimal
     offsets: bool
     """Whether it may make the whole smaller."""
-
-
-def _cross(one: _Item, other: _Item, correlations: Correlations) -> Decimal:
-    product = one.amount * other.amount * correlations.of(one.name, other.name)
-    return product if product > 0 or (one.offsets and other.offsets) else ZERO
 
 
 class _Sums:

@@ -99,6 +99,7 @@ class Case:
 
     def __init__(self, limits: LimitSet, facts: Facts) -> None:
         self.limits, self.facts, self.history = limits, facts, facts.history
+        self._subjects: dict[tuple[Subject, str], SubjectFacts] = {}
         self._after: dict[tuple[Subject, str], Exposure] = {}
         self._correlated: dict[tuple[Subject, str, bool], Decimal] = {}
 
@@ -114,7 +115,14 @@ class Case:
         return self.order.holding
 
     def subject(self, limit: Limit) -> SubjectFacts:
-        """Whose sums a limit is about, read lately; Unusable when the reading is too old."""
+        """Whose sums a limit is about; Unusable when the account was read too long ago."""
+        key = _whole(limit)
+        found = self._subjects.get(key)
+        if found is None:
+            found = self._subjects[key] = self._read_lately(*key)
+        return found
+
+    def _read_lately(self, subject: Subject, target: str) -> SubjectFacts:
         account = self.facts.account
         age = need(account.reading_age, "the age of the account's reading")
         if age > account.oldest_reading:
@@ -122,9 +130,6 @@ class Case:
                 INPUT_STALE,
                 f"Expected a reading of at most {account.oldest_reading} s, was {age} s old",
             )
-        return self._facts_of(*_whole(limit))
-
-    def _facts_of(self, subject: Subject, target: str) -> SubjectFacts:
         found = self.facts.subjects.get((subject, target))
         if found is None:
             name = f"{subject.lower()} {target}".rstrip()
@@ -132,7 +137,7 @@ class Case:
         return found
 
     def equity(self, limit: Limit) -> Decimal:
-        return need(self.subject(limit).equity, f"equity of the {limit.subject.lower()}")
+        return need(self.subject(limit).equity, "equity")
 
     def allowed(self, limit: Limit) -> Decimal:
         """What a limit in money or percent of equity allows, in money."""

@@ -77,26 +77,25 @@ class Limit:
     hard: bool = True
     """A breach holds until a person lets go of it; otherwise until the next reset."""
 
+    spec: ControlSpec = field(init=False, repr=False, compare=False)
+    subject: Subject = field(init=False, repr=False, compare=False)
+    """Whose sum or count it limits."""
+    clock: Clock = field(init=False, repr=False, compare=False)
+    """When its period begins; of a control that has none, the trading day."""
+
     def __post_init__(self) -> None:
         check(self)
-
-    @property
-    def spec(self) -> ControlSpec:
-        return SPECS[self.control]
-
-    @property
-    def subject(self) -> Subject:
-        return self.spec.subjects[self.scope]
+        # asked for with every order, so that they are worked out once
+        spec = SPECS[self.control]
+        clock = Clock(self.period or Period.DAY, self.reset, self.zone)
+        object.__setattr__(self, "spec", spec)
+        object.__setattr__(self, "subject", spec.subjects[self.scope])
+        object.__setattr__(self, "clock", clock)
 
     @property
     def own(self) -> str:
         """The target where the subject is one of several: a group or a currency; else ''."""
         return self.target if self.subject in (Subject.GROUP, Subject.CURRENCY) else ""
-
-    @property
-    def clock(self) -> Clock:
-        """When its period begins; of a control that has none, the trading day."""
-        return Clock(self.period or Period.DAY, self.reset, self.zone)
 
     @property
     def words(self) -> str:
