@@ -138,7 +138,7 @@ class Ledger:
         )
 
     def _row(self, seen: PositionState, origin: str) -> None:
-        levels = (seen.stop, seen.take)
+        levels = (seen.stop, seen.take, None)
         row = OurPosition(
             len(self.origins) + 1, seen.id, seen.symbol, seen.side, seen.lots, *levels, None
         )

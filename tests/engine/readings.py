@@ -60,7 +60,8 @@ def close(status: OrderStatus = S.UNKNOWN, **more: object) -> OurOrder:
 def row(**more: object) -> OurPosition:
     """Our open row of position P."""
     values: dict[str, object] = {"id": 5, "broker_id": "P", "symbol": "EURUSD", "side": 1}
-    values |= {"lots": D("0.10"), "stop": D("1.09"), "take": None, "missing_for": None}
+    values |= {"lots": D("0.10"), "stop": D("1.09"), "take": None, "goal": None}
+    values |= {"missing_for": None}
     return OurPosition(**{**values, **more})  # type: ignore[arg-type]  # any field
 
 

@@ -97,3 +97,32 @@ def test_a_position_that_a_deal_closes_in_part_is_missing() -> None:
 def test_a_missing_position_may_return(partial: bool) -> None:
     us = ours(row(missing_for=T.reread))
     assert said(us, theirs(position(""), partial=partial)) == [Returned(5)]
+
+
+@pytest.mark.parametrize(
+    ("goal", "shown", "changed"),
+    [
+        ("1.095", "1.09", False),  # not moved yet
+        ("1.095", "1.095", False),
+        ("1.095", "1.093", False),  # a move before
+        ("1.095", "1.096", True),
+        ("1.095", "1.089", True),
+        ("1.085", "1.087", False),  # of a short
+        ("1.085", "1.091", True),
+        (None, "1.095", True),
+    ],
+)
+def test_a_stop_on_its_way_is_no_change_made_elsewhere(
+    goal: str | None, shown: str, changed: bool
+) -> None:
+    seen = position("", stop=D(shown))
+    us = ours(row(goal=None if goal is None else D(goal)))
+    assert said(us, theirs(seen)) == ([Changed(5, seen)] if changed else [])
+
+
+def test_a_lost_stop_on_its_way_is_seen_where_it_goes_to_and_nowhere_else() -> None:
+    us = ours(row(stop=None, goal=D("1.095")))
+    there, elsewhere = position("", stop=D("1.095")), position("", stop=D("1.094"))
+    assert said(us, theirs(position("", stop=None))) == []
+    assert said(us, theirs(there)) == []
+    assert said(us, theirs(elsewhere)) == [Changed(5, elsewhere)]

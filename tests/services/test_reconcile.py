@@ -207,6 +207,35 @@ def test_what_a_person_changed_is_taken_over_and_told(desk: Desk) -> None:
     assert kinds() == ["position.changed"]
 
 
+def test_a_stop_that_follows_is_no_change_of_a_person(desk: Desk) -> None:
+    moving = {"stop": Decimal("1.08"), "wanted_stop": Decimal("1.095"), "moving_since": now()}
+    ours = {"account": desk.account, "symbol": desk.symbol, "broker_id": "7"}
+    make_position(**ours, lots=Decimal("0.1"), **moving)
+    reconcile(desk, seen())  # with its stop at 1.09, on the way
+    assert kinds() == []
+    assert Position.objects.get().wanted_stop == Decimal("1.095")
+
+
+def test_a_part_closed_by_hand_does_not_hold_a_stop_up(desk: Desk) -> None:
+    moving = {"stop": Decimal("1.08"), "wanted_stop": Decimal("1.095"), "moving_since": now()}
+    ours = {"account": desk.account, "symbol": desk.symbol, "broker_id": "7"}
+    make_position(**ours, lots=Decimal("0.3"), **moving)
+    reconcile(desk, seen())
+    position = Position.objects.get()
+    assert (position.lots, position.wanted_stop) == (Decimal("0.1"), Decimal("1.095"))
+    assert position.moving_since is not None
+
+
+def test_a_stop_that_a_person_moves_meanwhile_is_the_wanted_one(desk: Desk) -> None:
+    moving = {"stop": Decimal("1.07"), "wanted_stop": Decimal("1.08"), "moving_since": now()}
+    ours = {"account": desk.account, "symbol": desk.symbol, "broker_id": "7"}
+    make_position(**ours, lots=Decimal("0.1"), **moving)
+    reconcile(desk, seen())
+    position = Position.objects.get()
+    assert (position.wanted_stop, position.moving_since) == (Decimal("1.09"), None)
+    assert kinds() == ["position.changed"]
+
+
 def test_a_position_with_our_mark_that_no_order_explains_halts_the_account(desk: Desk) -> None:
     stranger = client_id_new(deployment=desk.deployment, decision_key="of a lost database")
     reconcile(desk, seen(stranger, magic=desk.deployment.pk))

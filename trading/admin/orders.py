@@ -77,6 +77,7 @@ class OrderAdmin(JournalAdmin[Order]):
                     ("lots", "remaining_lots"),
                     ("kind", "price"),
                     ("stop", "take"),
+                    "trail",
                     "risk_money",
                 ]
             },

@@ -68,7 +68,8 @@ class PositionAdmin(JournalAdmin[Position]):
             {
                 "fields": [
                     ("stop", "wanted_stop"),
-                    ("take", "hands_off"),
+                    ("take", "trail"),
+                    ("hands_off", "moving_since"),
                     ("unprotected_since", "missing_since"),
                 ]
             },

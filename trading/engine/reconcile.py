@@ -56,6 +56,15 @@ def diff(ours: Ours, theirs: Snapshot, rules: Rules) -> tuple[Repair, ...]:
     return _Reading(ours, theirs, rules).repairs()
 
 
+def is_on_its_way(stop: Decimal | None, goal: Decimal | None, seen: Decimal | None) -> bool:
+    """Whether the stop that is seen is where it was, or where the way to its goal leads: a stop
+    that follows may be moved again before a reading shows the move before."""
+    if seen == stop or goal is None or seen is None:
+        return seen == stop
+    start = goal if stop is None else stop
+    return min(start, goal) <= seen <= max(start, goal)
+
+
 class _Reading:
     """One comparison. `orders` are ours as the repairs so far would leave them, by id."""
 
@@ -255,7 +264,8 @@ class _Reading:
         opened, closed = self._traded(row)
         # the deals that opened a row made from a reading come after it
         explained = {row.lots - closed, row.lots + opened - closed}
-        if seen.lots not in explained or (seen.stop, seen.take) != (row.stop, row.take):
+        is_stop_known = is_on_its_way(row.stop, row.goal, seen.stop)
+        if seen.lots not in explained or seen.take != row.take or not is_stop_known:
             self.found.append(Changed(row.id, seen))
 
     def _miss(self, row: OurPosition) -> None:

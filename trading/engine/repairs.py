@@ -57,6 +57,8 @@ class OurPosition:
     lots: Decimal
     stop: Decimal | None
     take: Decimal | None
+    goal: Decimal | None
+    """Where its stop shall be in a moment; None = it stays where it is."""
     missing_for: float | None
     """Seconds since the first complete reading that did not show it."""
 

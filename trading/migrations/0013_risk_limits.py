@@ -37,7 +37,7 @@ def terms_of_the_five(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('trading', '0009_kinds_of_brokers'),
+        ('trading', '0010_trailing_stops'),
     ]
 
     operations = [

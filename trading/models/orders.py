@@ -75,6 +75,13 @@ class Order(models.Model):
     price = models.DecimalField(max_digits=18, decimal_places=9, null=True, blank=True)
     stop = models.DecimalField(max_digits=18, decimal_places=9, null=True, blank=True)
     take = models.DecimalField(max_digits=18, decimal_places=9, null=True, blank=True)
+    trail = models.DecimalField(
+        max_digits=18,
+        decimal_places=9,
+        null=True,
+        blank=True,
+        help_text="How far its stop follows behind every close; empty = it stays",
+    )
     status = models.CharField(
         max_length=14,
         choices=STATUS_CHOICES,
@@ -219,11 +226,23 @@ class Position(models.Model):
         blank=True,
         help_text="The stop it shall have; given to it whenever the broker shows none",
     )
+    trail = models.DecimalField(
+        max_digits=18,
+        decimal_places=9,
+        null=True,
+        blank=True,
+        help_text="How far its stop follows behind every close; empty = it stays",
+    )
     hands_off = models.BooleanField(
         default=False, help_text="A person looks after its stop: none is restored"
     )
     unprotected_since = models.DateTimeField(
         null=True, blank=True, help_text="Since when the broker shows no stop, wall clock"
+    )
+    moving_since = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="Since when the broker shall show a stop that has followed, wall clock",
     )
     missing_since = models.DateTimeField(
         null=True, blank=True, help_text="First reading that did not show it, wall clock"
@@ -252,6 +271,13 @@ class Position(models.Model):
                 fields=["account"],
                 condition=models.Q(closed_at__isnull=True),
                 name="position_open",
+            ),
+            # what a reading has to settle about stops
+            models.Index(
+                fields=["account"],
+                condition=models.Q(unprotected_since__isnull=False)
+                | models.Q(moving_since__isnull=False),
+                name="position_unsettled",
             ),
         ]
 

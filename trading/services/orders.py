@@ -46,6 +46,7 @@ def entry_create(*, run: StrategyRun, intent: OrderIntent, expires_at: datetime 
         price=intent.price,
         stop=intent.stop,
         take=intent.take,
+        trail=intent.trail,
         risk_money=Decimal(intent.numbers.get("money_at_risk", "0")),
         expires_at=None if intent.kind is OrderKind.MARKET else expires_at,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils.timezone import now
 
+from trading.engine.reconcile import is_on_its_way
 from trading.engine.types import PositionState
 from trading.models import (
     Account,
@@ -69,8 +71,8 @@ def position_claim(*, position: Position, order: Order) -> None:
     if position.origin == PositionOrigin.STRATEGY and position.deployment_id == order.deployment_id:
         return
     position.origin, position.deployment = PositionOrigin.STRATEGY, order.deployment
-    position.wanted_stop = order.stop
-    position.save(update_fields=["origin", "deployment", "wanted_stop"])
+    position.wanted_stop, position.trail = order.stop, order.trail
+    position.save(update_fields=["origin", "deployment", "wanted_stop", "trail"])
 
 
 def position_vanish(*, position: Position, at: datetime) -> bool:
@@ -109,14 +111,17 @@ def position_return(*, position: Position) -> bool:
 
 def position_change(*, position: Position, seen: PositionState) -> bool:
     """Take over what somebody else changed at the broker; False when nothing differs."""
+    goal = position.wanted_stop if position.moving_since else None
+    if is_on_its_way(position.stop, goal, seen.stop):
+        seen = replace(seen, stop=position.stop)
     before = (position.lots, position.stop, position.take)
     after = (seen.lots, seen.stop, seen.take)
     if before == after:
         return False
     with transaction.atomic():
         columns: dict[str, object] = {"lots": seen.lots, "stop": seen.stop, "take": seen.take}
-        if seen.stop is not None:
-            columns["wanted_stop"] = seen.stop
+        if seen.stop is not None and seen.stop != position.stop:
+            columns |= {"wanted_stop": seen.stop, "moving_since": None}
         Position.objects.filter(pk=position.pk).update(**columns)
         was, found = _as_text(before), _as_text(after)
         position_tell(
@@ -191,6 +196,7 @@ def _columns(account: Account, seen: PositionState, order: Order | None) -> dict
         "stop": stop,
         "take": take,
         "wanted_stop": stop,
+        "trail": order.trail if order else None,
         "opened_at": seen.opened_at,
         "profit": seen.profit,
     }

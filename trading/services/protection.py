@@ -1,14 +1,15 @@
-"""No position of ours without a stop: it gets its stop again, or it is closed."""
+"""No position of ours without its stop: it gets it again, or it is closed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils.timezone import now
 
 from trading.brokers.base import Broker, BrokerError, Rejected
@@ -20,6 +21,7 @@ from trading.selectors.quotes import quotes_fresh
 from trading.services.orders import close_request, closed_lately
 from trading.services.positions import position_find, position_tell
 from trading.services.sending import order_send
+from trading.services.trails import stops_settle
 from trading.services.transitions import Cause
 
 log = structlog.get_logger(__name__)
@@ -27,13 +29,16 @@ Policy = Account.UnprotectedPolicy
 
 
 def positions_protect(*, account: Account, broker: Broker, state: AccountState) -> int:
-    """Act on every position that the broker shows without a stop; how many that were.
+    """Act on every position that the broker shows without a stop, how many that were; and on those
+    whose stop is on its way.
 
     Call it at every reading: a stop that cannot be set is tried again until 60 % of the time a
     position may be unprotected has passed; then the position is closed.
     """
     bare = [seen for seen in state.positions if seen.stop is None]
-    _forget(account, {seen.id for seen in bare})
+    unsettled = _unsettled(account)
+    _forget(unsettled, {seen.id for seen in bare})
+    stops_settle(positions=unsettled, state=state, broker=broker)
     found = 0
     for seen in bare:
         position = position_find(account=account, seen=seen)
@@ -92,10 +97,10 @@ def _repair(position: Position, seen: PositionState, broker: Broker) -> bool:
     except BrokerError as e:
         log.warning("stop not set yet", position=position.pk, stop=str(stop), error=str(e))
         return True
+    wanted = {} if position.wanted_stop else {"wanted_stop": stop}  # it may follow meanwhile
     with transaction.atomic():
-        Position.objects.filter(pk=position.pk).update(
-            stop=stop, wanted_stop=stop, unprotected_since=None
-        )
+        row = Position.objects.filter(pk=position.pk)
+        row.update(stop=stop, unprotected_since=None, **wanted)
         position_tell(
             position=position,
             kind="position.protected",
@@ -129,9 +134,16 @@ def _quotes(account: Account) -> Mapping[str, Quote]:
     return quotes_by_pair(quotes_fresh(source=account.source, names=names), names)
 
 
-def _forget(account: Account, bare: set[str]) -> None:
+def _unsettled(account: Account) -> list[Position]:
+    """Positions without a stop, and those whose stop is on its way to another place."""
+    marked = Q(unprotected_since__isnull=False) | Q(moving_since__isnull=False)
+    rows = Position.objects.select_related("account", "symbol", "deployment")
+    return list(rows.filter(marked, account=account).order_by("pk"))
+
+
+def _forget(positions: Iterable[Position], bare: set[str]) -> None:
     """Positions that have a stop again."""
-    rows = Position.objects.filter(account=account, unprotected_since__isnull=False)
-    covered = rows.exclude(broker_id__in=bare)
-    if covered.exists():  # a write that changes nothing would still take SQLite's only lock
-        covered.update(unprotected_since=None)
+    marked = [p for p in positions if p.unprotected_since is not None]
+    covered = [p.pk for p in marked if p.broker_id not in bare]
+    if covered:  # a write that changes nothing would still take SQLite's only lock
+        Position.objects.filter(pk__in=covered).update(unprotected_since=None)

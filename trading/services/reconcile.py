@@ -151,6 +151,7 @@ def _our_position(row: Position, reading: Reading) -> OurPosition:
         lots=row.lots,
         stop=row.stop,
         take=row.take,
+        goal=row.wanted_stop if row.moving_since else None,
         missing_for=missing_for,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from math import inf
 from time import monotonic
@@ -35,12 +36,14 @@ from trading.models.strategies import RunState
 from trading.selectors.bars import bars_tail
 from trading.selectors.quotes import quotes_fresh
 from trading.selectors.risk import limits_enabled, limits_of
+from trading.selectors.trails import trails_of
 from trading.services.brokers import broker_for, costs_of
 from trading.services.events import Happening, event_append
 from trading.services.orders import close_create, entry_create
 from trading.services.positions import position_find
 from trading.services.sending import order_send
 from trading.services.strategies import CLAIM_SECONDS, runs_enqueue
+from trading.services.trails import stop_move
 
 TOGETHER_SECONDS = 1.0
 """For so long runs are answered with what was read for the first of them."""
@@ -190,7 +193,9 @@ def _answer(run: StrategyRun, reading: Reading) -> None:
     )
     state = broker.account()
     market = _market(deployment, reading.quotes(source, within=0.02))
-    decision = decide(plan, bars, market, state)
+    held = [p.id for p in state.positions if p.magic == plan.magic]
+    trails = trails_of(run=run, broker_ids=held) if held else {}
+    decision = decide(plan, bars, market, state, trails)
     run.numbers = {"signal": dict(decision.signal), "equity": f"{state.equity:f}"}
     _act(run, decision, broker, expires_at=_bar_end(market.quote.time, deployment.timeframe))
 
@@ -231,6 +236,7 @@ def _act(run: StrategyRun, decision: Decision, broker: Broker, *, expires_at: da
     for seen in decision.closes:
         position = position_find(account=run.deployment.account, seen=seen)
         order_send(order=close_create(run=run, position=position), broker=broker)
+    _follow(run, decision, broker)
     entry = decision.entry
     if isinstance(entry, OrderIntent):
         order = entry_create(run=run, intent=entry, expires_at=expires_at)
@@ -244,6 +250,20 @@ def _act(run: StrategyRun, decision: Decision, broker: Broker, *, expires_at: da
     else:
         outcome = "EXIT" if decision.closes else "HOLD"
         _finish(run, RunState.DONE, outcome, code="", message=entry.reason)
+
+
+def _follow(run: StrategyRun, decision: Decision, broker: Broker) -> None:
+    """Move the stops that follow; those that are overtaken have been closed."""
+    if decision.trails:
+        run.numbers["stops"] = {t.position.id: _text(t.stop) for t in decision.trails}
+    for trail in decision.trails:
+        if not trail.is_overtaken:
+            position = position_find(account=run.deployment.account, seen=trail.position)
+            stop_move(position=position, trail=trail, broker=broker)
+
+
+def _text(price: Decimal) -> str:
+    return f"{price.normalize():f}"
 
 
 def _refuse(run: StrategyRun, denied: Denied) -> None:
