@@ -51,8 +51,10 @@ def test_a_limit_has_one_target_at_most() -> None:
     deployment = make_deployment()
     assert refused(make_risk_limit, account=deployment.account, deployment=deployment)
     assert refused(make_risk_limit, symbol=deployment.symbol, currency="EUR")
-    limit = make_risk_limit(deployment=deployment)
-    assert (limit.target, limit.scope) == ((Scope.DEPLOYMENT, str(deployment.pk)), str(deployment))
+    row = make_risk_limit(deployment=deployment)
+    limit = row.limit()
+    assert (limit.scope, limit.target) == (Scope.DEPLOYMENT, str(deployment.pk))
+    assert row.scope == str(deployment)
 
 
 def test_a_limit_exists_once_for_each_target_unit_action_and_period() -> None:

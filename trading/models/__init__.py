@@ -10,6 +10,7 @@ from trading.models.accounts import (
 )
 from trading.models.events import Event, Severity
 from trading.models.leases import Installation, Lease, QuoteBoard
+from trading.models.limits import RiskLimit
 from trading.models.losses import BalanceMove, Challenge, DayMark, LossState
 from trading.models.markets import (
     BarChunk,
@@ -31,7 +32,7 @@ from trading.models.orders import (
     Purpose,
     Side,
 )
-from trading.models.risk import Breach, KillMode, KillSwitch, RiskLimit
+from trading.models.risk import Breach, KillMode, KillSwitch
 from trading.models.strategies import Deployment, Strategy, StrategyRun
 
 __all__ = [

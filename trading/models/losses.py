@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from trading.engine.risk import DrawdownState, Period
 from trading.engine.risk.days import NEW_YORK, ROLLOVER
 from trading.models.accounts import Account, AccountGroup
-from trading.models.risk import words_of
+from trading.models.limits import words_of
 from trading.models.strategies import Deployment
 
 

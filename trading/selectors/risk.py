@@ -1,54 +1,85 @@
-"""Which limits hold for a deployment."""
+"""Which limits hold for a deployment, and what orders on their way have reserved."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from django.db.models import Sum
 
 from trading.engine.orders import IN_DOUBT
-from trading.engine.risk import Control, Limits
-from trading.engine.types import AccountState, PositionState
-from trading.models import Account, Deployment, Order, Position, RiskLimit
+from trading.engine.risk import Limit, LimitIndex, Limits, LimitSet, Place, Scope
+from trading.engine.types import AccountState, EngineError, PositionState
+from trading.models import Account, AccountGroup, Deployment, Order, Position, RiskLimit
+from trading.models.limits import LimitRow, limit_made
 
 
-def limits_of(*, deployment: Deployment, rows: Sequence[RiskLimit] | None = None) -> Limits:
-    """The effective limits: of all enabled rows that apply, the strictest of each control.
+@dataclass(frozen=True, slots=True)
+class LimitBook:
+    """Every limit that is in force anywhere, as read once."""
 
-    `rows` are those of `limits_enabled`, where they have been read already.
+    index: LimitIndex
+    groups: Mapping[int, tuple[str, ...]]
+    """By account; read only where a limit is of a group."""
+    broken: Mapping[tuple[Scope, str], str]
+    """Where a row that makes no sense applies, and what it says."""
+
+    def at(self, place: Place) -> LimitSet:
+        """What holds there. EngineError where one that applies makes no sense: whoever asks
+        must refuse."""
+        for key in place.targets():
+            if key in self.broken:
+                raise EngineError(self.broken[key])
+        return self.index.at(place)
+
+    def place_of(self, deployment: Deployment) -> Place:
+        """Where its orders stand."""
+        symbol = deployment.symbol
+        return Place(
+            account=str(deployment.account_id),
+            deployment=str(deployment.pk),
+            symbol=str(deployment.symbol_id),
+            groups=self.groups.get(deployment.account_id, ()),
+            currencies=(symbol.base_currency, symbol.profit_currency),
+        )
+
+
+def limit_book() -> LimitBook:
+    """Read every limit that is enabled."""
+    rows = [
+        LimitRow(*row)
+        for row in RiskLimit.objects.filter(enabled=True).values_list(*LimitRow._fields)
+    ]
+    broken: dict[tuple[Scope, str], str] = {}
+    index = LimitIndex(_limits(rows, broken))
+    grouped = any(row.group_id is not None for row in rows)
+    return LimitBook(index, groups_of_accounts() if grouped else {}, broken)
+
+
+def limit_set_of(*, deployment: Deployment, book: LimitBook | None = None) -> LimitSet:
+    """All limits that hold for a deployment, each with its origin; EngineError as `LimitBook.at`.
+
+    `book` is what has been read already.
     """
-    setting = limit_rows(deployment=deployment, rows=rows)
-    strictest = {control: row.value.normalize() for control, row in setting.items()}
-    positions = strictest.get(Control.MAX_POSITIONS)
-    return Limits(
-        max_lots=strictest.get(Control.MAX_LOTS),
-        max_spread=strictest.get(Control.MAX_SPREAD),
-        max_positions=None if positions is None else int(positions),
-        daily_loss=strictest.get(Control.DAILY_LOSS),
-        margin_use=min(strictest.get(Control.MARGIN_USE, Limits().margin_use), Decimal(100)),
-    )
+    book = book or limit_book()
+    return book.at(book.place_of(deployment))
 
 
-def limits_enabled() -> Sequence[RiskLimit]:
-    """Every limit that is in force anywhere, the strictest of each control last."""
-    return list(RiskLimit.objects.filter(enabled=True).order_by("-value", "-id"))
+def limits_of(*, deployment: Deployment, book: LimitBook | None = None) -> Limits:
+    """What of them a decision keeps to; the gate judges all."""
+    return limit_set_of(deployment=deployment, book=book).for_decision()
 
 
-def limit_rows(
-    *, deployment: Deployment, rows: Sequence[RiskLimit] | None = None
-) -> Mapping[Control, RiskLimit]:
-    """The row that sets each control, so that a screen can show where a value comes from."""
-    enabled = limits_enabled() if rows is None else rows
-    return {Control(row.control): row for row in enabled if _applies(row, deployment)}
-
-
-def _applies(row: RiskLimit, deployment: Deployment) -> bool:
-    """Whether it is of the deployment, of its account, or of everything."""
-    if row.deployment_id is not None:
-        return row.deployment_id == deployment.pk
-    return row.account_id is None or row.account_id == deployment.account_id
+def groups_of_accounts() -> Mapping[int, tuple[str, ...]]:
+    """The groups of each account that is in any, as the words of a `Place`."""
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    rows = AccountGroup.accounts.through.objects.order_by("id")
+    for account_id, group_id in rows.values_list("account_id", "accountgroup_id"):
+        found[account_id].append(str(group_id))
+    return {account_id: tuple(groups) for account_id, groups in found.items()}
 
 
 def account_state_of(*, account: Account) -> AccountState:
@@ -91,3 +122,11 @@ def _position_state(*columns: Any) -> PositionState:
     *given, deployment_id = columns
     values: tuple[Any, ...] = (*given, deployment_id or 0)
     return PositionState(*values)
+
+
+def _limits(rows: list[LimitRow], broken: dict[tuple[Scope, str], str]) -> Iterator[Limit]:
+    for row in rows:
+        try:
+            yield limit_made(row)
+        except EngineError as e:
+            broken[row.place] = str(e)

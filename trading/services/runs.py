@@ -31,11 +31,11 @@ from trading.engine.types import (
     OrderIntent,
     Quote,
 )
-from trading.models import Deployment, RiskLimit, Severity, StrategyRun, Symbol
+from trading.models import Deployment, Severity, StrategyRun, Symbol
 from trading.models.strategies import RunState
 from trading.selectors.bars import bars_tail
 from trading.selectors.quotes import quotes_fresh
-from trading.selectors.risk import limits_enabled, limits_of
+from trading.selectors.risk import LimitBook, limit_book, limits_of
 from trading.selectors.trails import trails_of
 from trading.services.brokers import broker_for, costs_of
 from trading.services.events import Happening, event_append
@@ -65,7 +65,7 @@ class Reading:
     _bars: dict[tuple[int, str, int], Bars] = field(default_factory=dict)
     _symbols: dict[str, list[Symbol]] = field(default_factory=dict)
     _quotes: dict[str, tuple[float, dict[str, Quote]]] = field(default_factory=dict)
-    _limits: Sequence[RiskLimit] | None = None
+    _limits: LimitBook | None = None
 
     def bars(self, deployment: Deployment, count: int) -> Bars:
         """The newest closed bars of the deployment's series."""
@@ -96,8 +96,8 @@ class Reading:
     def limits(self, deployment: Deployment) -> Limits:
         """What the decision may plan with; the gate reads the limits afresh."""
         if self._limits is None:
-            self._limits = limits_enabled()
-        return limits_of(deployment=deployment, rows=self._limits)
+            self._limits = limit_book()
+        return limits_of(deployment=deployment, book=self._limits)
 
 
 def run_execute(*, run_id: int) -> None:
