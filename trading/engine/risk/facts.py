@@ -53,6 +53,8 @@ class OrderFacts:
     """Whether the symbol is in a trade session."""
     news_in: Ages | None = None
     """Seconds until news (below 0: since) of high impact on the symbol; empty = none is near."""
+    news: tuple[str, ...] = ()
+    """What they are, for the words of a refusal."""
     weekend_in: Ages | None = None
     """Seconds until the last close before a weekend; empty = the market never closes."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from statistics import median
@@ -62,7 +62,20 @@ def rollover(limit: Limit, case: Case) -> Breach | None:
 
 
 def news(limit: Limit, case: Case) -> Breach | None:
-    return _too_near(limit, "News", _listed(case.order.news_in, "the calendar of news"))
+    return news_breach(limit, case.order.news_in, case.order.news)
+
+
+def news_breach(limit: Limit, news_in: Ages | None, names: Sequence[str] = ()) -> Breach | None:
+    """The first news that is too near: within the value before it, within the window after it."""
+    after = limit.value * 60 if limit.window is None else Decimal(limit.window)
+    for number, seconds in enumerate(_listed(news_in, "the calendar of news")):
+        if -after <= seconds <= limit.value * 60:
+            name = names[number] if number < len(names) else "News"
+            when = f"in {seconds:f} s" if seconds >= 0 else f"{-seconds:f} s ago"
+            numbers = {"seconds": f"{seconds:f}", "limit": limit.words, "after": f"{after:f} s"}
+            found = f"{name} {when}, limit {limit.words} before and {after:f} s after"
+            return Breach(found, numbers)
+    return None
 
 
 def weekend(limit: Limit, case: Case) -> Breach | None:
@@ -209,7 +222,9 @@ ORDER_CHECKS: Final[Mapping[str, Check]] = {
     "MAX_SPREAD": spread,
     "ROLLOVER_WINDOW": rollover,
     "NEWS_WINDOW": news,
+    "NEWS_CLOSES": news,
     "WEEKEND_WINDOW": weekend,
+    "WEEKEND_FLAT": weekend,
     "STOP_REQUIRED": stop_required,
     "MAX_STOP": max_stop,
     "ORDER_FORM": order_form,
