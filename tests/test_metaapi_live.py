@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from channels.layers import get_channel_layer
+from django.db.models import F
 
 from tests.conftest import ROOT
 from tests.factories import make_deployment, make_strategy
@@ -149,8 +150,9 @@ def comes_up() -> Account:
 
 
 def deploy(account: Account) -> Deployment:
-    """A strategy that changes its mind at every bar, far from its stop and its take."""
-    params = {"fast": 2, "slow": 3, "stop_atr": 5.0, "take_atr": 8.0}
+    """A strategy that changes its mind at every bar, far from its take and from its stop, which
+    follows as far behind as it begins."""
+    params = {"fast": 2, "slow": 3, "stop_atr": 5.0, "take_atr": 8.0, "trail_atr": 5.0}
     return make_deployment(
         account=account,
         symbol=Symbol.objects.get(source=account.source, name="EURUSD"),
@@ -197,14 +199,46 @@ def story() -> str:
     return "\n".join(map(str, [*runs, *orders, *events]))
 
 
+def stop_follows(scene: Scene, position: Position) -> None:
+    """The price moves in its favour: with the next close its stop does at the emulator, as far
+    behind as when it was opened, and nobody takes that for a change by hand."""
+    [before] = scene.held()
+    asked = len(scene.requests("modify"))
+    bid = LOW + position.side * 0.003
+    scene.site.pin(bid)
+    price = scene.site.read(scene.remote, "symbols/EURUSD/current-price")
+    assert price["bid"] == bid
+    assert position.trail is not None
+    closing = bid if position.side > 0 else price["ask"]
+    goal = pytest.approx(closing - position.side * float(position.trail), abs=1e-9)
+    assert wait_for(lambda: scene.held()[0]["stopLoss"] == goal, seconds=PATIENCE), story()
+    [after] = scene.held()
+    assert (after["stopLoss"] - before["stopLoss"]) * position.side > 0
+    assert (after["id"], after["takeProfit"]) == (before["id"], before["takeProfit"])
+    assert len(scene.requests("modify")) > asked
+    settled = Position.objects.filter(pk=position.pk, stop=F("wanted_stop"), moving_since=None)
+    assert wait_for(settled.exists, seconds=20), story()
+    is_reconciled(position.account)
+    assert Event.objects.filter(kind="position.stop_moved", account=position.account).exists()
+    assert not Event.objects.filter(kind="position.changed").exists(), story()
+
+
+def is_reconciled(account: Account) -> None:
+    """Once more from now on."""
+    last = Account.objects.get(pk=account.pk).reconciled_to
+    later = Account.objects.filter(pk=account.pk, reconciled_to__gt=last)
+    assert wait_for(later.exists, seconds=PATIENCE), story()
+
+
 def gets_its_stop_back(scene: Scene, position: Position) -> None:
     """A stop that a person takes away is set again, where it was."""
     [before] = scene.held()
     assert before["id"] == position.broker_id
+    asked = len(scene.requests("modify"))
     scene.strip(before)
     told = Event.objects.filter(kind="position.protected")
     assert wait_for(told.exists, seconds=20), story()
-    assert scene.requests("modify")
+    assert len(scene.requests("modify")) > asked
     [after] = scene.held()
     assert (after["id"], after["stopLoss"]) == (before["id"], before["stopLoss"])
 
@@ -232,6 +266,7 @@ def test_a_token_and_an_account_id_are_enough_to_trade(scene: Scene) -> None:
         assert len(bars_tail(symbol=deployment.symbol, timeframe="M1", count=2000)) > 1400
         has_opened(scene)
         position = holds_still(scene)
+        stop_follows(scene, position)
         gets_its_stop_back(scene, position)
         is_closed_by_reversal(scene, position)
         assert wait_for(lambda: any("position.closed" in s.text for s in scene.bot.sent)), [
