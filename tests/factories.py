@@ -29,10 +29,13 @@ from trading.models import (
     HistoryImport,
     KillSwitch,
     Lease,
+    Lock,
     LossState,
+    NewsEvent,
     Order,
     PaperBook,
     Position,
+    ProtectionRule,
     Purpose,
     RiskLimit,
     Severity,
@@ -314,3 +317,19 @@ def make_breach(**fields: Any) -> Breach:
 def make_challenge(**fields: Any) -> Challenge:
     given = {"account": fields.get("account") or make_account(), "name": "Phase 1"}
     return Challenge.objects.create(**{**given, **fields})
+
+
+def make_protection(**fields: Any) -> ProtectionRule:
+    """A rest of an hour on the account after every close."""
+    given = {"kind": "COOLDOWN", "lock_minutes": 60}
+    return ProtectionRule.objects.create(**{**given, **fields})
+
+
+def make_lock(**fields: Any) -> Lock:
+    given = {"reason": "drill", "locked_by": "tester"}
+    return Lock.objects.create(**{**given, **fields})
+
+
+def make_news(**fields: Any) -> NewsEvent:
+    given = {"at": MONDAY, "currency": "USD", "title": f"Release {next(_numbers)}"}
+    return NewsEvent.objects.create(**{**given, **fields})

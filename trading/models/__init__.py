@@ -22,6 +22,7 @@ from trading.models.markets import (
     SymbolSpecification,
     Timeframe,
 )
+from trading.models.news import NewsEvent
 from trading.models.orders import (
     Fill,
     Order,
@@ -32,6 +33,7 @@ from trading.models.orders import (
     Purpose,
     Side,
 )
+from trading.models.protections import Lock, ProtectionRule
 from trading.models.risk import Breach, KillMode, KillSwitch
 from trading.models.strategies import Deployment, Strategy, StrategyRun
 
@@ -55,7 +57,9 @@ __all__ = [
     "KillMode",
     "KillSwitch",
     "Lease",
+    "Lock",
     "LossState",
+    "NewsEvent",
     "Order",
     "OrderTransition",
     "Origin",
@@ -63,6 +67,7 @@ __all__ = [
     "PaperDeal",
     "Position",
     "PositionOrigin",
+    "ProtectionRule",
     "Purpose",
     "QuoteBoard",
     "RiskLimit",

@@ -272,6 +272,12 @@ class Position(models.Model):
                 condition=models.Q(closed_at__isnull=True),
                 name="position_open",
             ),
+            # what an account has closed lately
+            models.Index(
+                fields=["account", "closed_at"],
+                condition=models.Q(closed_at__isnull=False),
+                name="position_closed",
+            ),
             # what a reading has to settle about stops
             models.Index(
                 fields=["account"],

@@ -50,6 +50,11 @@ class Deployment(models.Model):
     state = models.CharField(
         max_length=10, choices=DeploymentState.choices, default=DeploymentState.PAUSED
     )
+    hours = models.CharField(
+        max_length=200,
+        blank=True,
+        help_text="When it may enter, e.g. Mon-Fri 08:00-17:00 Europe/London; empty: always",
+    )
     created_at = models.DateTimeField(default=now, editable=False)
 
     class Meta:

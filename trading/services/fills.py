@@ -25,6 +25,7 @@ from trading.models import (
 from trading.services.events import Happening, event_append
 from trading.services.orders import order_tell
 from trading.services.positions import position_claim, position_find, position_open
+from trading.services.protections import protections_judge
 from trading.services.transitions import Cause, order_move
 
 EXIT_REASONS: Final = {
@@ -75,6 +76,8 @@ def _record(account: Account, fill: EngineFill, answered: Order | None) -> Fill 
     if order is not None:
         _answer(order, fill, position)
     _tell(account, position, row)
+    if position.closed_at is not None:
+        protections_judge(account=account, at=position.closed_at)
     return row
 
 

@@ -7,6 +7,7 @@ pass one after the other and the second counts what the first has reserved.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from shutil import disk_usage
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from trading.engine import risk
+from trading.engine.hours import hours_of
 from trading.engine.orders import OrderStatus
 from trading.engine.sessions import week_of
 from trading.engine.types import EngineError, Market, Quote
@@ -32,6 +34,7 @@ from trading.models import (
 )
 from trading.selectors.kills import kill_over
 from trading.selectors.pending import PendingOrder, doubt_about, orders_pending
+from trading.selectors.protections import lock_over
 from trading.selectors.quotes import quotes_fresh
 from trading.selectors.risk import account_state_of, limits_of
 from trading.services.clock import Moment, clock_read
@@ -118,7 +121,8 @@ def _refusal(
         checks += [
             lambda: _lease_refusal(lease, moment),
             _disk_refusal,
-            lambda: _entry_refusal(order),
+            lambda: _entry_refusal(order, quote),
+            lambda: _lock_refusal(order),
             lambda: _symbol_refusal(order),
             lambda: _mode_refusal(order),
             lambda: _session_refusal(order, quote),
@@ -178,15 +182,35 @@ def _doubt_refusal(order: Order, pending: list[PendingOrder]) -> Refusal | None:
     return "IN_DOUBT", f"Order {doubt.client_id} is {doubt.status}, its outcome unproved"
 
 
-def _entry_refusal(order: Order) -> Refusal | None:
+def _entry_refusal(order: Order, quote: Quote | None) -> Refusal | None:
     account = order.account
     if account.state != Account.State.ACTIVE:
         return "ACCOUNT_NOT_ACTIVE", f"Account is {account.state}: {account.state_reason}"
     assert order.deployment_id is not None
-    state = Deployment.objects.values_list("state", flat=True).get(pk=order.deployment_id)
+    rows = Deployment.objects.values_list("state", "hours")
+    state, hours = rows.get(pk=order.deployment_id)
     if state != Deployment.State.RUNNING:
         return "DEPLOYMENT_PAUSED", f"Deployment is {state}"
-    return None
+    return _hours_refusal(hours, quote.time if quote else now())
+
+
+def _hours_refusal(hours: str, at: datetime) -> Refusal | None:
+    """No entry outside the hours that the deployment keeps to, by the market's own clock."""
+    try:
+        week = hours_of(hours)
+    except EngineError as e:
+        return "OUTSIDE_HOURS", str(e)
+    if week.is_open(at):
+        return None
+    return "OUTSIDE_HOURS", f"Expected within {hours}, was {at:%a %H:%M} UTC"
+
+
+def _lock_refusal(order: Order) -> Refusal | None:
+    lock = lock_over(order=order)
+    if lock is None:
+        return None
+    end = f"until {lock.expires_at:%a %H:%M} UTC" if lock.expires_at else "until it is released"
+    return "LOCKED", f"{lock} {end}: {lock.reason}"
 
 
 def _symbol_refusal(order: Order) -> Refusal | None:
