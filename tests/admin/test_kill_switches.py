@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from trading.models import Event, KillMode, KillSwitch
-from trading.services.kills import Scope, kill_pull
+from trading.services.switches import Scope, kill_pull
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/trading/killswitch/"

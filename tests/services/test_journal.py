@@ -12,7 +12,7 @@ from trading.gateway.supervisor import Supervisor
 from trading.models import Account, Event, KillSwitch, Severity
 from trading.services.breakglass import Card, Journal
 from trading.services.journal import journal_ingest
-from trading.services.kills import kill_rearm
+from trading.services.switches import kill_rearm
 
 pytestmark = pytest.mark.django_db
 

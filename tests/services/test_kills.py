@@ -14,9 +14,10 @@ from trading.brokers.base import Receipt, Rejected
 from trading.models import Event, KillMode, KillSwitch, Order, Position
 from trading.services.brokers import broker_for
 from trading.services.gate import gate_pass
-from trading.services.kills import Scope, kill_pull, kill_rearm, kills_apply
+from trading.services.kills import kills_apply
 from trading.services.runs import run_execute
 from trading.services.sending import order_send
+from trading.services.switches import Scope, kill_pull, kill_rearm
 
 pytestmark = pytest.mark.django_db
 

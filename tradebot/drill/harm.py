@@ -14,8 +14,8 @@ from tradebot.drill.nemesis import Nemesis, breathe
 from tradebot.drill.stand import Stand
 from trading.models import Account, Deployment
 from trading.selectors.kills import kills_pulled
-from trading.services.kills import kill_rearm
 from trading.services.strategies import deployment_resume
+from trading.services.switches import kill_rearm
 
 FLATTEN_EVERY = 25
 TURN_EVERY = 40

@@ -13,7 +13,7 @@ from django.db import connection
 from tradebot.drill.stand import Stand
 from trading.models import Event, KillSwitch, Order, StrategyRun
 from trading.selectors.kills import kills_pulled
-from trading.services.kills import kill_rearm
+from trading.services.switches import kill_rearm
 
 WATCH_SECONDS = 4.0
 """After the switch, longer than any call lasts, and long enough for some bars."""

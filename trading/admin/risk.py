@@ -11,8 +11,8 @@ from django.http import HttpRequest
 from trading.admin.base import ModelAdmin, plain
 from trading.engine.risk import Control
 from trading.models import KillMode, KillSwitch, RiskLimit
-from trading.services.kills import Scope, kill_pull, kill_rearm
 from trading.services.limits import terms_of
+from trading.services.switches import Scope, kill_pull, kill_rearm
 
 
 class RiskLimitForm(forms.ModelForm[RiskLimit]):

@@ -5,6 +5,7 @@ import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.comparison
 import django.utils.timezone
+import trading.models.limits
 from decimal import Decimal
 from django.db import migrations, models
 
@@ -54,7 +55,7 @@ class Migration(migrations.Migration):
             name='Breach',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('control', models.CharField(choices=[('SAFE_MODE', 'Safe mode'), ('IN_DOUBT', 'Lock while an order is in doubt'), ('SIGNAL_AGE', 'Oldest signal'), ('QUOTE_AGE', 'Oldest quote'), ('MAX_SPREAD', 'Widest spread'), ('ROLLOVER_WINDOW', 'No entries around the rollover'), ('NEWS_WINDOW', 'No entries around news of high impact'), ('WEEKEND_WINDOW', 'No entries before the weekend'), ('STOP_REQUIRED', 'Stop required'), ('MAX_STOP', 'Farthest stop'), ('ORDER_FORM', 'Well-formed order'), ('DUPLICATE', 'Least time between equal orders'), ('PRICE_COLLAR', 'Farthest price, percent of the mid price'), ('MAX_LOTS', 'Largest order'), ('MAX_VALUE', 'Most valuable order'), ('USUAL_LOTS', 'Largest order against own habit'), ('SLIPPAGE', 'Worst slippage'), ('MAX_POSITIONS', 'Most open positions'), ('MAX_OPEN_LOTS', 'Most open lots'), ('LOSS_STREAK', 'Losses in a row before a rest'), ('STRATEGY_LOSS', 'Daily loss of a strategy'), ('STRATEGY_DRAWDOWN', 'Drawdown of a strategy'), ('CURRENCY_EXPOSURE', 'Net exposure of each currency'), ('CORRELATED_EXPOSURE', 'Correlated exposure'), ('OPEN_RISK', 'Open risk'), ('DAILY_LOSS', 'Daily loss'), ('DAILY_LOSS_USED', 'Share of the daily loss, percent'), ('MAX_DRAWDOWN', 'Drawdown'), ('EQUITY_STOP', 'Least equity'), ('MARGIN_LEVEL', 'Least margin level, percent'), ('MARGIN_USE', 'Margin in use after the order'), ('RECON_MISMATCH', 'Readings that differ from our records'), ('BALANCE_MOVED', 'Deposit or withdrawal'), ('GLOBAL_LOSS', 'Daily loss of all accounts'), ('GLOBAL_EXPOSURE', 'Gross exposure of all accounts'), ('GLOBAL_POSITIONS', 'Most positions of all accounts'), ('MAX_MESSAGES', 'Most messages'), ('REPEATED_ENTRIES', 'Most repeated entries')], max_length=24)),
+                ('control', models.CharField(choices=trading.models.limits.control_choices, max_length=24)),
                 ('action', models.CharField(choices=[('NOTIFY', 'Notify'), ('BLOCK', 'Block'), ('REDUCE', 'Reduce'), ('PAUSE', 'Pause'), ('FLATTEN', 'Flatten')], max_length=8)),
                 ('began', models.DateTimeField(help_text='Start of the period it belongs to, UTC')),
                 ('ends', models.DateTimeField(blank=True, help_text='When it ends by itself; empty: a person ends it', null=True)),
@@ -204,7 +205,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='risklimit',
             name='control',
-            field=models.CharField(choices=[('SAFE_MODE', 'Safe mode'), ('IN_DOUBT', 'Lock while an order is in doubt'), ('SIGNAL_AGE', 'Oldest signal'), ('QUOTE_AGE', 'Oldest quote'), ('MAX_SPREAD', 'Widest spread'), ('ROLLOVER_WINDOW', 'No entries around the rollover'), ('NEWS_WINDOW', 'No entries around news of high impact'), ('WEEKEND_WINDOW', 'No entries before the weekend'), ('STOP_REQUIRED', 'Stop required'), ('MAX_STOP', 'Farthest stop'), ('ORDER_FORM', 'Well-formed order'), ('DUPLICATE', 'Least time between equal orders'), ('PRICE_COLLAR', 'Farthest price, percent of the mid price'), ('MAX_LOTS', 'Largest order'), ('MAX_VALUE', 'Most valuable order'), ('USUAL_LOTS', 'Largest order against own habit'), ('SLIPPAGE', 'Worst slippage'), ('MAX_POSITIONS', 'Most open positions'), ('MAX_OPEN_LOTS', 'Most open lots'), ('LOSS_STREAK', 'Losses in a row before a rest'), ('STRATEGY_LOSS', 'Daily loss of a strategy'), ('STRATEGY_DRAWDOWN', 'Drawdown of a strategy'), ('CURRENCY_EXPOSURE', 'Net exposure of each currency'), ('CORRELATED_EXPOSURE', 'Correlated exposure'), ('OPEN_RISK', 'Open risk'), ('DAILY_LOSS', 'Daily loss'), ('DAILY_LOSS_USED', 'Share of the daily loss, percent'), ('MAX_DRAWDOWN', 'Drawdown'), ('EQUITY_STOP', 'Least equity'), ('MARGIN_LEVEL', 'Least margin level, percent'), ('MARGIN_USE', 'Margin in use after the order'), ('RECON_MISMATCH', 'Readings that differ from our records'), ('BALANCE_MOVED', 'Deposit or withdrawal'), ('GLOBAL_LOSS', 'Daily loss of all accounts'), ('GLOBAL_EXPOSURE', 'Gross exposure of all accounts'), ('GLOBAL_POSITIONS', 'Most positions of all accounts'), ('MAX_MESSAGES', 'Most messages'), ('REPEATED_ENTRIES', 'Most repeated entries')], max_length=24),
+            field=models.CharField(choices=trading.models.limits.control_choices, max_length=24),
         ),
         migrations.AlterField(
             model_name='risklimit',
@@ -244,6 +245,11 @@ class Migration(migrations.Migration):
             options={
                 'constraints': [models.UniqueConstraint(fields=('account', 'deal_id'), name='balance_move_once')],
             },
+        ),
+        migrations.AddField(
+            model_name='order',
+            name='expected_price',
+            field=models.DecimalField(blank=True, decimal_places=9, help_text='Of an entry: what the gate expected to pay, for the slippage', max_digits=18, null=True),
         ),
         migrations.RunPython(terms_of_the_five, migrations.RunPython.noop),
         migrations.AlterField(

@@ -32,7 +32,6 @@ SHARES = [Unit.PERCENT_INITIAL.value, Unit.PERCENT_REFERENCE.value]
 """Units of which nobody can lose more than 100."""
 TARGETS = ("group", "account", "currency", "symbol", "deployment")
 """Columns that say what a limit was set for; at most one has a value."""
-CONTROL_CHOICES = [(c.value, c.label) for c in Control]
 
 
 _LABELS: Mapping[str, str] = {
@@ -44,6 +43,11 @@ _LABELS: Mapping[str, str] = {
     Unit.FLAG: "On",
 }
 Word = Unit | Action | Period | Reference | Trailing
+
+
+def control_choices() -> list[tuple[str, str]]:
+    """Asked whenever they are needed: new controls change no table."""
+    return [(control.value, control.label) for control in Control]
 
 
 def words_of(kind: Iterable[Word]) -> list[tuple[str, str]]:
@@ -77,7 +81,7 @@ class RiskLimit(models.Model):
     checked there; what holds for every limit the database refuses itself.
     """
 
-    control = models.CharField(max_length=24, choices=CONTROL_CHOICES)
+    control = models.CharField(max_length=24, choices=control_choices)
     group = models.ForeignKey(
         AccountGroup, on_delete=models.CASCADE, null=True, blank=True, related_name="risk_limits"
     )

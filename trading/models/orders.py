@@ -92,6 +92,13 @@ class Order(models.Model):
     message = models.CharField(max_length=300, blank=True)
     broker_order_id = models.CharField(max_length=40, blank=True)
     position_id = models.CharField(max_length=40, blank=True)
+    expected_price = models.DecimalField(
+        max_digits=18,
+        decimal_places=9,
+        null=True,
+        blank=True,
+        help_text="Of an entry: what the gate expected to pay, for the slippage",
+    )
     filled_lots = models.DecimalField(max_digits=12, decimal_places=4, default=Decimal(0))
     filled_price = models.DecimalField(max_digits=18, decimal_places=9, null=True, blank=True)
     expires_at = models.DateTimeField(

@@ -6,7 +6,7 @@ from django.utils.timezone import now
 
 from trading.engine.risk import Action
 from trading.models.accounts import Account, AccountGroup
-from trading.models.limits import CONTROL_CHOICES, RiskLimit, words_of
+from trading.models.limits import RiskLimit, control_choices, words_of
 from trading.models.markets import Symbol
 from trading.models.strategies import Deployment
 
@@ -21,7 +21,7 @@ class Breach(models.Model):
     limit = models.ForeignKey(
         RiskLimit, on_delete=models.SET_NULL, null=True, blank=True, related_name="breaches"
     )
-    control = models.CharField(max_length=24, choices=CONTROL_CHOICES)
+    control = models.CharField(max_length=24, choices=control_choices)
     action = models.CharField(max_length=8, choices=words_of(Action))
     account = models.ForeignKey(
         Account, on_delete=models.CASCADE, null=True, blank=True, related_name="breaches"

@@ -14,7 +14,7 @@ from django.db import transaction
 from trading.models import Account, Event, KillMode, Severity
 from trading.services.breakglass import Journal, file_replace, folder
 from trading.services.events import Happening, event_append
-from trading.services.kills import Scope, kill_pull
+from trading.services.switches import Scope, kill_pull
 
 KINDS: Final = ("begin", "close", "closed", "cancel", "cancelled", "failed", "end")
 UNREADABLE: Final = "unreadable"

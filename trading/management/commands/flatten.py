@@ -23,7 +23,7 @@ from trading.services.breakglass import (
     card_find,
     card_flatten,
 )
-from trading.services.kills import Scope, kill_pull
+from trading.services.switches import Scope, kill_pull
 
 LOOK_SECONDS = 0.5
 SOME = 5

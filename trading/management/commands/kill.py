@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from trading.models import Account, Deployment, KillMode
 from trading.selectors.bars import SymbolUnknown, symbol_get
-from trading.services.kills import Scope, kill_pull
+from trading.services.switches import Scope, kill_pull
 
 
 class Command(BaseCommand):

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from trading.models import KillSwitch
 from trading.selectors.kills import kills_pulled
-from trading.services.kills import kill_rearm
+from trading.services.switches import kill_rearm
 
 
 class Command(BaseCommand):
