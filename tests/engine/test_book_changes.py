@@ -232,3 +232,13 @@ def test_resting_orders_are_told_until_they_are_filled() -> None:
     assert (order.stop, order.take, order.magic) == (D(990), None, 9)
     account.on_quote(quote(1008, after=1))
     assert account.resting() == ()
+
+
+def test_one_level_can_be_moved_while_the_price_is_near_the_other() -> None:
+    account = book(stops_level=3)
+    position_id = opened(account, stop=D(980), take=D(1010))
+    account.on_quote(quote(1008, after=1))
+    account.modify(position_id, D(1005), D(1010))
+    assert account.account().positions[0].stop == 1005
+    with pytest.raises(OrderRefused):
+        account.modify(position_id, D(1005), D(1009))

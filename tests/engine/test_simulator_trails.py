@@ -120,6 +120,18 @@ def test_what_is_too_near_for_the_broker_stays_until_the_next_close(open_: int, 
     assert run(later, setup).trades["last_stop"].tolist() == [1008]
 
 
+def test_what_was_too_near_is_forgotten_with_the_next_close() -> None:
+    setup = Setup(instrument=instrument(stops_level=5))
+    table = """
+       O    H    L    C spread side stop take entry trail
+    1000 1000 1000 1000      0    1   20    -     -    10
+    1000 1015 1000 1015      0    1    -    -     -     -
+    1009 1010 1008 1010      0    1    -    -     -     -
+    1010 1010 1003 1003      0    1    -    -     -     -
+    """
+    assert trades(table, setup) == ["1-3 long 5 at 1000>1003 END"]
+
+
 @pytest.mark.parametrize("trail", ["0", "-5", "inf"])
 def test_a_trail_that_is_no_distance_is_refused(trail: str) -> None:
     assert denials(LONG.replace("10\n", f"{trail}\n", 1).format(1020)) == {"STOP_REQUIRED": 1}

@@ -9,11 +9,12 @@ from decimal import Decimal
 import pytest
 from django.utils.timezone import now
 
-from tests.desk import NOON, Desk, ScriptedBroker, make_desk
+from tests.desk import NOON, Desk, ScriptedBroker, entry, make_desk
 from tests.factories import make_kill_switch, make_position
 from trading.brokers.base import BrokerError, Rejected, UnknownOutcome
 from trading.engine.types import PositionState, Trail
 from trading.models import Account, Event, Order, PaperBook, Position, Strategy, StrategyRun
+from trading.services.positions import position_claim
 from trading.services.protection import positions_protect
 from trading.services.runs import run_execute
 from trading.services.trails import stop_move
@@ -63,6 +64,12 @@ def test_an_entry_hands_its_trail_to_the_position(short: Desk) -> None:
     assert trail is not None
     assert D("0.00090") < trail < D("0.00110")  # half of the swings of 0.002
     assert Position.objects.get().trail == trail
+
+
+def test_an_orphan_gets_the_trail_of_the_order_that_claims_it(desk: Desk) -> None:
+    position = make_position(account=desk.account, symbol=desk.symbol, origin="ORPHAN")
+    position_claim(position=position, order=entry(desk, trail=D("0.002")))
+    assert Position.objects.get().trail == D("0.002")
 
 
 def test_the_next_close_moves_the_stop_at_the_broker(short: Desk) -> None:
