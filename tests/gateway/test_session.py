@@ -11,7 +11,7 @@ from django_q.models import OrmQ
 
 from tests.brokers.test_contract import BUY
 from tests.desk import NOON, Desk, make_desk, swings
-from tests.factories import make_account, make_position, make_symbol
+from tests.factories import make_account, make_position, make_protection, make_symbol
 from trading.engine.bars import resample
 from trading.engine.timing import Timing
 from trading.engine.types import Bars, Quote
@@ -22,6 +22,7 @@ from trading.models import (
     Candle,
     Event,
     Lease,
+    Lock,
     Order,
     Origin,
     PaperBook,
@@ -105,6 +106,16 @@ def test_a_stop_closes_the_position_and_tells(desk: Desk, session: Session) -> N
     session.on_quotes([desk.quote("1.09890", at(1))])
     assert Position.objects.get().exit_reason == "STOP"
     assert Event.objects.latest("id").kind == "position.closed"
+
+
+def test_an_open_loss_that_a_protection_minds_locks_the_account(
+    desk: Desk, session: Session
+) -> None:
+    make_protection(kind="MAX_DRAWDOWN", threshold=1)
+    broker_for(account=desk.account).submit(BUY)
+    session.on_quotes([desk.quote("1.10000"), desk.quote("1.09950", at(1))])
+    session.observe()
+    assert Lock.objects.get().trade == Position.objects.get(closed_at=None)
 
 
 def test_observing_activates_a_waiting_account_and_keeps_its_money(

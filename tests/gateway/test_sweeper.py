@@ -7,9 +7,9 @@ from django.core.cache import cache
 from django_q.models import OrmQ
 
 from tests.desk import NOON
-from tests.factories import make_account, make_candle, make_deployment, make_symbol
+from tests.factories import make_account, make_candle, make_deployment, make_lock, make_symbol
 from trading.gateway.sweeper import TAIL, Sweeper, candles_shorten
-from trading.models import Candle, HistoryBackfill
+from trading.models import Candle, Event, HistoryBackfill
 from trading.selectors.bars import bars_tail
 from trading.services.backfills import backfill_request
 
@@ -24,6 +24,12 @@ def test_old_candles_move_into_chunks_and_read_the_same() -> None:
     assert candles_shorten() == 1
     assert Candle.objects.count() == 2
     assert (bars_tail(symbol=symbol, timeframe="M1", count=3).time == before.time).all()
+
+
+def test_the_end_of_a_lock_is_told() -> None:
+    make_lock(expires_at=NOON)
+    Sweeper().step()
+    assert Event.objects.get().kind == "lock.expired"
 
 
 def test_specifications_are_read_at_the_start_and_once_a_day(

@@ -57,7 +57,7 @@ class ExitReason(StrEnum):
     MANUAL = "MANUAL"
     END = "END"
     PROTECTION = "PROTECTION"
-    """It had no stop and could be given none."""
+    """The platform closed it: it could be given no stop, or the weekend was near."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,6 +15,7 @@ from trading.brokers.base import Broker, Unavailable
 from trading.crashpoints import crash_point
 from trading.engine.types import AccountState, Quote
 from trading.models import Account
+from trading.selectors.filters import market_now
 from trading.services.accounts import (
     WAITS,
     account_connected,
@@ -36,10 +37,13 @@ from trading.services.leases import (
     lease_unready,
 )
 from trading.services.protection import positions_protect
+from trading.services.protections import protections_judge
 from trading.services.reconcile import account_reconcile, has_doubts
 from trading.services.sending import orders_nudge
+from trading.services.weekends import weekend_flatten
 
 INVARIANTS_SECONDS = 60.0
+RULES_SECONDS = 5.0
 log = structlog.get_logger(__name__)
 
 
@@ -58,6 +62,7 @@ class Seat:
     _failing_since: float | None = None
     _renewed_at: float = 0.0
     _checked_at: float = field(default_factory=monotonic)
+    _ruled_at: float = -inf
     _watch: Watch = field(default_factory=Watch)
 
     def take(self) -> bool:
@@ -111,6 +116,7 @@ class Seat:
         positions_protect(account=self.account, broker=self.broker, state=state)
         kills_apply(account=self.account, broker=self.broker, state=state)
         orders_nudge(account=self.account, broker=self.broker)
+        self._keep_rules()
         self._check(state)
 
     def _seen(self, grip: Grip, state: AccountState) -> None:
@@ -164,6 +170,14 @@ class Seat:
 
     def _lost(self, grip: Grip) -> LeaseLost:
         return LeaseLost(f"{self.account}: epoch {grip.epoch} is over")
+
+    def _keep_rules(self) -> None:
+        """Protections on open losses, and what has to be flat before the weekend."""
+        if monotonic() - self._ruled_at < RULES_SECONDS:
+            return
+        self._ruled_at = monotonic()
+        protections_judge(account=self.account, at=market_now(source=self.account.source))
+        weekend_flatten(account=self.account, broker=self.broker)
 
     def _check(self, state: AccountState) -> None:
         if monotonic() - self._checked_at < INVARIANTS_SECONDS:

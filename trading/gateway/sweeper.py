@@ -1,5 +1,5 @@
-"""The sweeper: what the queue lost is asked again, the live tail is kept short, and the brokers'
-specifications are read once a day."""
+"""The sweeper: what the queue lost is asked again, locks end, the live tail is kept short, and the
+brokers' specifications are read once a day."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import structlog
 from trading.models import Candle
 from trading.services.backfills import backfills_sweep
 from trading.services.bars import candles_compact
+from trading.services.protections import locks_expire
 from trading.services.specifications import specifications_enqueue
 from trading.services.strategies import runs_sweep
 
@@ -33,12 +34,13 @@ class Sweeper:
         self._specified: float | None = None
 
     def step(self) -> None:
-        """Sweep runs and backfills, compact candles and have specifications read."""
+        """Sweep runs, locks and backfills, compact candles and have specifications read."""
         if monotonic() - self._swept >= SWEEP_SECONDS:
             self._swept = monotonic()
             overdue = runs_sweep()
             if overdue:
                 log.warning("runs given to another worker", count=overdue)
+            locks_expire()
         if monotonic() - self._compacted >= COMPACT_SECONDS:
             self._compacted = monotonic()
             candles_shorten()

@@ -49,6 +49,14 @@ def position_close(*, position: Position, actor: AbstractUser, half: bool = Fals
     return order
 
 
+def close_under_way(*, position: Position, statuses: frozenset[OrderStatus]) -> Order | None:
+    """A close of the position that is in one of the statuses."""
+    closes = Order.objects.filter(
+        account=position.account_id, position_id=position.broker_id, purpose=Purpose.CLOSE
+    )
+    return closes.filter(status__in=sorted(statuses)).first()
+
+
 def order_enqueue(*, order: Order) -> None:
     """Hint a worker; losing or doubling the hint does no harm."""
     async_task(SEND_TASK, order.pk, save=False)
@@ -57,10 +65,7 @@ def order_enqueue(*, order: Order) -> None:
 def _check(position: Position, blocking: frozenset[OrderStatus]) -> None:
     if position.closed_at is not None:
         raise CloseRefused(f"Expected an open position, was closed: {position}")
-    closes = Order.objects.filter(
-        account=position.account_id, position_id=position.broker_id, purpose=Purpose.CLOSE
-    )
-    under_way = closes.filter(status__in=sorted(blocking)).first()
+    under_way = close_under_way(position=position, statuses=blocking)
     if under_way is not None:
         raise CloseRefused(f"A close is on its way already, {under_way.status}: {position}")
 

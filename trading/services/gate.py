@@ -17,6 +17,8 @@ from django.utils.timezone import now
 from trading.engine import risk
 from trading.engine.hours import hours_of
 from trading.engine.orders import OrderStatus
+from trading.engine.risk import Control
+from trading.engine.risk.order_checks import news_breach
 from trading.engine.sessions import week_of
 from trading.engine.types import EngineError, Market, Quote
 from trading.models import (
@@ -32,11 +34,12 @@ from trading.models import (
     Severity,
     Side,
 )
+from trading.selectors.filters import news_near
 from trading.selectors.kills import kill_over
 from trading.selectors.pending import PendingOrder, doubt_about, orders_pending
 from trading.selectors.protections import lock_over
 from trading.selectors.quotes import quotes_fresh
-from trading.selectors.risk import account_state_of, limits_of
+from trading.selectors.risk import account_state_of, limit_set_of, limits_of
 from trading.services.clock import Moment, clock_read
 from trading.services.leases import lease_standing
 from trading.services.orders import order_tell
@@ -115,6 +118,8 @@ def _refusal(
     checks: list[Callable[[], Refusal | None]] = [lambda: _age_refusal(order)]
     if order.origin == Origin.STRATEGY:
         checks.append(lambda: _halt_refusal(order))
+        if order.purpose == Purpose.CLOSE:
+            checks.append(lambda: _news_refusal(order, quote))
     if order.purpose == Purpose.ENTRY or _is_volume_based(order):
         checks.append(lambda: _doubt_refusal(order, pending))
     if order.purpose == Purpose.ENTRY:
@@ -203,6 +208,25 @@ def _hours_refusal(hours: str, at: datetime) -> Refusal | None:
     if week.is_open(at):
         return None
     return "OUTSIDE_HOURS", f"Expected within {hours}, was {at:%a %H:%M} UTC"
+
+
+def _news_refusal(order: Order, quote: Quote | None) -> Refusal | None:
+    """A close that a strategy wants waits for its next bar where closes keep off the news too.
+
+    What is not known, a limit or the calendar, holds no exit back.
+    """
+    if order.deployment is None:
+        return None
+    try:
+        limits = limit_set_of(deployment=order.deployment).of(Control.NEWS_CLOSES)
+    except EngineError:
+        return None
+    near = news_near(symbol=order.symbol, at=quote.time if quote else now()) if limits else None
+    if near is None or near.seconds is None:
+        return None
+    found = (news_breach(limit, near.seconds, near.names) for limit in limits)
+    breach = next((breach for breach in found if breach is not None), None)
+    return (Control.NEWS_CLOSES.spec.code, breach.message) if breach else None
 
 
 def _lock_refusal(order: Order) -> Refusal | None:
