@@ -6,6 +6,7 @@ from django.utils.timezone import now
 from django_q.models import OrmQ
 
 from tests.desk import Desk, expired, make_desk
+from tests.factories import make_position
 from trading.models import Candle, Deployment, Event, StrategyRun
 from trading.services.strategies import deployment_pause, deployment_resume, runs_sweep
 
@@ -28,6 +29,12 @@ def test_a_paused_deployment_is_not_asked(desk: Desk) -> None:
     deployment_pause(deployment=desk.deployment, actor=None)
     with pytest.raises(StrategyRun.DoesNotExist):
         desk.close_bar(0, 1.1)
+
+
+def test_a_paused_deployment_is_asked_while_it_holds_a_position(desk: Desk) -> None:
+    make_position(account=desk.account, symbol=desk.symbol, deployment=desk.deployment)
+    deployment_pause(deployment=desk.deployment, actor=None)
+    assert desk.close_bar(0, 1.1).deployment == desk.deployment
 
 
 def test_pausing_and_resuming_tell_who_did_it_and_only_once(desk: Desk, owner: User) -> None:

@@ -141,7 +141,7 @@ class DeploymentAdmin(ModelAdmin[Deployment]):
             {
                 "fields": [("state", "magic", "created_at")],
                 "description": "Pause and resume are actions of the list. A paused deployment"
-                " makes no entries; its positions keep their stops.",
+                " makes no entries; its positions keep their stops and exits.",
             },
         ),
     ]

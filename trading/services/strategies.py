@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils.timezone import now
 from django_q.tasks import async_task
 
 from trading.crashpoints import crash_point
 from trading.engine.bars import Bar
-from trading.models import Candle, Deployment, StrategyRun, Symbol
+from trading.models import Candle, Deployment, Position, StrategyRun, Symbol
 from trading.models.strategies import RunState
 from trading.services.events import Happening, event_append
 
@@ -44,13 +45,15 @@ class ClosedBar:
 def bar_close(*, closed: ClosedBar, account_ids: Iterable[int]) -> list[StrategyRun]:
     """Store the candle once and ask every running deployment of these accounts about it, once.
 
+    A paused one is asked while it holds a position: its exits go on, the gate refuses its entries.
     The tasks are enqueued in the same transaction: a run without a task cannot be.
     """
     _store(closed)
+    held = Position.objects.filter(deployment=OuterRef("pk"), closed_at__isnull=True)
     deployments = Deployment.objects.filter(
+        Q(state=Deployment.State.RUNNING) | Exists(held),
         symbol=closed.symbol,
         timeframe=closed.timeframe,
-        state=Deployment.State.RUNNING,
         account__in=list(account_ids),
     )
     asked = StrategyRun.objects.filter(bar_open=closed.open_time)
