@@ -14,7 +14,7 @@ from tests.desk import NOON, SPREAD
 from tests.instruments import EURUSD
 from tests.metaapi_emulator.running import EmulatorSite
 from trading.brokers.base import Broker, EntryRequest, Rejected
-from trading.brokers.metaapi import MetaApiBroker
+from trading.brokers.metaapi import MetaApiBroker, Money
 from trading.brokers.paper import PaperBroker, PaperTerms
 from trading.engine.book import Listing
 from trading.engine.book_state import BookState
@@ -134,7 +134,7 @@ def emulated_account(request: pytest.FixtureRequest) -> tuple[EmulatorSite, str]
 
 def metaapi_worker(request: pytest.FixtureRequest) -> Venue:
     site, account = emulated_account(request)
-    broker = MetaApiBroker(client_of(site, account), "USD")
+    broker = MetaApiBroker(client_of(site, account), Money("USD"))
     return EmulatedVenue(broker, {}, is_proof=False, site=site, settle=lambda: None)
 
 

@@ -26,7 +26,7 @@ from django.utils.text import slugify
 
 from trading.brokers import BROKERS
 from trading.brokers.base import Broker
-from trading.brokers.metaapi import MetaApiBroker, MetaApiClient
+from trading.brokers.metaapi import MetaApiBroker, MetaApiClient, Money
 from trading.brokers.venue.client import VenueBroker
 from trading.engine.types import EngineError, PositionState, RestingOrder, Snapshot
 from trading.models import Account
@@ -119,7 +119,7 @@ def broker_of_card(card: Card) -> Broker:
         if not card.token:
             raise BreakGlassError(f"{card.name}: expected a token on its card, was none")
         client = MetaApiClient(card.token, card.external_id, metaapi_hosts())
-        return _OpenNow(client, card.currency)
+        return _OpenNow(client, Money(card.currency))
     if card.kind == "paper":
         raise BreakGlassError(
             f"{card.name}: expected a broker outside, was paper: its broker is the database itself"

@@ -14,7 +14,7 @@ from django.conf import settings
 
 from trading.brokers import BROKERS
 from trading.brokers.base import Broker, Stream
-from trading.brokers.metaapi import Hosts, MetaApiBroker, MetaApiClient, Provisioning
+from trading.brokers.metaapi import Hosts, MetaApiBroker, MetaApiClient, Money, Provisioning
 from trading.brokers.metaapi.rest import Limits
 from trading.brokers.paper import PaperBroker, PaperTerms
 from trading.brokers.venue.client import VenueBroker
@@ -44,8 +44,7 @@ def broker_for(
         address, name = venue_of(account)
         return VenueBroker(address, name, settings.TIMING.call_deadline)
     if account.kind == "metaapi":
-        client = metaapi_client(account=account)
-        return MetaApiBroker(client, account.currency, account.leverage)
+        return _metaapi(account)
     kinds = ", ".join(sorted(BROKERS))
     raise EngineError(f"{account}: expected a broker kind of {kinds}, was {account.kind!r}")
 
@@ -57,9 +56,7 @@ def gateway_broker_for(*, account: Account, quotes: Quotes | None = None) -> Bro
         return broker_for(account=account, quotes=quotes)
     from trading.brokers.metaapi.gateway import MetaApiGatewayBroker
 
-    client = metaapi_client(account=account)
-    rest = MetaApiBroker(client, account.currency, account.leverage)
-    return MetaApiGatewayBroker(_link(account), rest)
+    return MetaApiGatewayBroker(_link(account), _metaapi(account))
 
 
 def venue_of(account: Account) -> tuple[str, str]:
@@ -136,6 +133,11 @@ def token_of(*, connection_id: int | None) -> str:
 def fingerprint_of(token: str) -> str:
     """Tells tokens apart without showing them."""
     return sha256(token.encode()).hexdigest()[:16]
+
+
+def _metaapi(account: Account) -> MetaApiBroker:
+    money = Money(account.currency, account.leverage)
+    return MetaApiBroker(metaapi_client(account=account), money)
 
 
 def _link(account: Account) -> Link:

@@ -9,7 +9,7 @@ from time import sleep
 from tests.metaapi_emulator.running import EmulatorSite
 from tests.metaapi_emulator.sdk import wait_for
 from trading.brokers.base import EntryRequest, Receipt
-from trading.brokers.metaapi import Hosts, MetaApiBroker, MetaApiClient
+from trading.brokers.metaapi import Hosts, MetaApiBroker, MetaApiClient, Money
 from trading.brokers.metaapi.budget import Budget
 from trading.brokers.metaapi.gateway import MetaApiGatewayBroker, MetaApiStream
 from trading.brokers.metaapi.stream import Hub, HubOptions, LinkState
@@ -47,7 +47,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         client = client_of(self.site, self.account)
-        self.rest = MetaApiBroker(client, "USD")
+        self.rest = MetaApiBroker(client, Money("USD"))
         self.link = self.hub.link(self.account)
         self.stream = MetaApiStream(self.link, client)
         self.broker = MetaApiGatewayBroker(self.link, self.rest)

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from tests.brokers.metaapi import payloads
-from trading.brokers.metaapi import Hosts, MetaApiBroker, MetaApiClient
+from trading.brokers.metaapi import Hosts, MetaApiBroker, MetaApiClient, Money
 from trading.brokers.metaapi.budget import Allowance, Budget
 from trading.brokers.metaapi.rest import Limits
 from trading.brokers.metaapi.transport import Http
@@ -55,7 +55,7 @@ class Script:
         )
 
     def broker(self) -> MetaApiBroker:
-        return MetaApiBroker(self.client(), "USD", 30)
+        return MetaApiBroker(self.client(), Money("USD", 30))
 
     def then(self, name: str, *replies: Reply) -> None:
         """The next answers of this name."""

@@ -161,6 +161,13 @@ def test_a_close_is_answered_with_its_deal(script: Script) -> None:
     assert script.bodies() == [{"actionType": "POSITION_CLOSE_ID", "positionId": "7"}]
 
 
+def test_a_close_is_never_answered_with_what_opened_its_ticket(script: Script) -> None:
+    script.standing |= {"trade": done(orderId="7"), "deals": [deal(orderId="7")]}
+    assert script.broker().close("7").fills == ()
+    script.standing["deals"] = [deal(orderId="7"), closing(orderId="7")]
+    assert [fill.deal_id for fill in script.broker().close("7").fills] == ["101"]
+
+
 @pytest.mark.parametrize("number", [4753, 10036])
 def test_closing_what_is_gone_is_a_success_without_fills(script: Script, number: int) -> None:
     script.standing["trade"] = {"numericCode": number}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
-from itertools import chain
 from time import monotonic, sleep
 from typing import Any, Final, TypeVar, cast
 
@@ -19,72 +18,50 @@ from trading.brokers.base import (
     UnknownOutcome,
 )
 from trading.brokers.metaapi import bodies, mapping
+from trading.brokers.metaapi.account import (
+    Money,
+    account_of,
+    made,
+    orders_of,
+    positions_of,
+    snapshot_of,
+)
 from trading.brokers.metaapi.codes import ORDER_NOT_FOUND, POSITION_NOT_FOUND, UNPROVED, Outcome
 from trading.brokers.metaapi.hosts import Cached
 from trading.brokers.metaapi.payload import PayloadError
 from trading.brokers.metaapi.rest import MetaApiClient, TradeAnswer
 from trading.brokers.metaapi.specification import Specification, specification_of
-from trading.engine.types import (
-    AccountState,
-    EngineError,
-    Fill,
-    OrderKind,
-    PositionState,
-    Quote,
-    RestingOrder,
-    Snapshot,
-)
+from trading.engine.types import AccountState, EngineError, Fill, OrderKind, Quote, Snapshot
 
 T = TypeVar("T")
 DEAL_READS: Final = (0.0, 0.4)
 """Seconds to wait before each look for the deals of an order that was just executed."""
 LONGEST_DEAL_READ: Final = 3.0
-_AHEAD: Final = timedelta(days=1)
-"""Deals are read to so long after the server's clock: no deal of now may fall behind the end."""
 _SPECIFICATIONS: Final = Cached(ttl=3600.0)
 
 
 class MetaApiBroker:
-    """A `Broker` of one account at MetaApi.
-
-    `currency` is what we take the account's money for: an account that answers in another one is
-    Unavailable. `leverage` serves where the broker names none.
+    """A `Broker` of one account at MetaApi; `money` is as `Money` says.
 
     A market order that was executed without its deals being readable yet is answered by a Receipt
     without fills, like a resting one: the next reading shows its deals.
     """
 
-    def __init__(self, client: MetaApiClient, currency: str, leverage: int = 1) -> None:
+    def __init__(self, client: MetaApiClient, money: Money) -> None:
+        self.money = money
         self._client = client
-        self._currency = currency
-        self._leverage = leverage
 
     def account(self) -> AccountState:
         """As the port says."""
-        positions = self._read(self._client.positions, _positions)
-        return self._account(positions)
+        return account_of(self._client, self.money)
 
     def snapshot(self, since: datetime) -> Snapshot:
         """As the port says, but never complete.
 
         MetaApi tells only its socket whether a reading of history may have holes
-        (`synchronizing`), not REST: what is absent here proves nothing. The deals are read first,
-        so that a position that closes meanwhile is absent rather than shown beside its end.
+        (`synchronizing`), not REST: what is absent here proves nothing.
         """
-        time = self._client.server_time()
-        deals = self._deals(since, time)
-        fills = self._made(lambda: mapping.fills_of(deals))
-        orders = self._read(self._client.orders, _orders)
-        given = self._client.positions()
-        links = self._made(lambda: mapping.ticket_links([*deals, *given]))
-        positions = _with_client_ids(self._made(lambda: _positions(given)), fills, links)
-        return Snapshot(
-            account=self._account(positions),
-            orders=tuple(orders),
-            deals=tuple(fill for fill in fills if fill.at >= since),
-            time=time,
-            is_complete=False,
-        )
+        return snapshot_of(self._client, self.money, since)
 
     def specification(self, symbol: str) -> Specification:
         """What the broker says of a symbol, at most an hour old; raises Unavailable."""
@@ -114,7 +91,7 @@ class MetaApiBroker:
         if lots is None and answer.number in POSITION_NOT_FOUND:
             return Receipt("", position_id)
         _judge(answer)
-        fills = self._executed(answer, position_id, lots, ends)
+        fills = self._executed(answer, position_id, lots, ends, closes=True)
         if not fills and answer.outcome is Outcome.ACCEPTED:
             raise _doubt(answer, "taken over, not executed yet")
         return Receipt(answer.order_id, position_id, fills)
@@ -128,7 +105,7 @@ class MetaApiBroker:
         """As the port says; the order is looked up by its client id first."""
         ends = self._ends()
         try:
-            orders = self._read(lambda: self._client.orders(is_urgent=True), _orders)
+            orders = self._read(lambda: self._client.orders(is_urgent=True), orders_of)
         except Unavailable as e:
             raise NotSent(str(e), e.code) from e
         ids = [order.id for order in orders if order.client_id == client_id]
@@ -152,7 +129,7 @@ class MetaApiBroker:
     def _part(self, position_id: str, lots: Decimal) -> bodies.Body:
         """The body of a partial close, after a look at the position."""
         try:
-            positions = self._read(lambda: self._client.positions(is_urgent=True), _positions)
+            positions = self._read(lambda: self._client.positions(is_urgent=True), positions_of)
             held = next((p for p in positions if p.id == position_id), None)
             if held is None:
                 raise Rejected(f"Expected position {position_id}, was none", "POSITION_NOT_FOUND")
@@ -173,17 +150,28 @@ class MetaApiBroker:
         return True
 
     def _executed(
-        self, answer: TradeAnswer, position_id: str, lots: Decimal | None, ends: float
+        self,
+        answer: TradeAnswer,
+        position_id: str,
+        lots: Decimal | None,
+        ends: float,
+        *,
+        closes: bool = False,
     ) -> tuple[Fill, ...]:
         """The fills of an order as far as they can be read now; stops looking once they make up
-        `lots`, or at the first ones where that is None."""
+        `lots`, or at the first ones where that is None.
+
+        On MetaTrader 4 the ticket of a position is the order of both its deals, so that a close is
+        asked for its closing ones alone.
+        """
         fills: tuple[Fill, ...] = ()
         for pause in DEAL_READS if answer.order_id else ():
             left = ends - monotonic() - pause
             if left <= 0:
                 break
             sleep(pause)
-            fills = self._look(answer.order_id, position_id, min(left, LONGEST_DEAL_READ)) or fills
+            found = self._look(answer.order_id, position_id, min(left, LONGEST_DEAL_READ))
+            fills = tuple(fill for fill in found if not (closes and fill.opens)) or fills
             if fills and (lots is None or sum(fill.lots for fill in fills) >= lots):
                 break
         return fills
@@ -202,26 +190,6 @@ class MetaApiBroker:
 
     # --- readings
 
-    def _account(self, positions: Sequence[PositionState]) -> AccountState:
-        state = self._read(
-            self._client.account_information,
-            lambda given: mapping.account_state(given, positions, self._leverage),
-        )
-        if state.currency != self._currency:
-            raise Unavailable(
-                f"{self._client.account_id}: expected an account in {self._currency}, "
-                f"was {state.currency}",
-                "CURRENCY",
-            )
-        return state
-
-    def _deals(self, since: datetime, time: datetime) -> list[Any]:
-        """The deals since, and all deals of the positions that were reversed since."""
-        recent = list(self._client.deals(since, time + _AHEAD))
-        reversed_ids = self._made(lambda: mapping.reversed_positions(recent))
-        whole = (self._client.deals_of_position(position_id) for position_id in reversed_ids)
-        return [*recent, *chain.from_iterable(whole)]
-
     def _ask_of(self, symbol: str) -> Specification:
         return self._read(
             lambda: self._client.specification(symbol, is_urgent=True), specification_of
@@ -229,34 +197,7 @@ class MetaApiBroker:
 
     def _read(self, ask: Callable[[], Any], make: Callable[[Any], T]) -> T:
         payload = ask()
-        return self._made(lambda: make(payload))
-
-    def _made(self, make: Callable[[], T]) -> T:
-        try:
-            return make()
-        except PayloadError as e:
-            raise Unavailable(f"{self._client.account_id}: {e}", "PAYLOAD") from e
-
-
-def _positions(payloads: Sequence[Any]) -> list[PositionState]:
-    return [mapping.position_state(payload) for payload in payloads]
-
-
-def _orders(payloads: Sequence[Any]) -> list[RestingOrder]:
-    orders = (mapping.resting_order(payload) for payload in payloads)
-    return [order for order in orders if order is not None]
-
-
-def _with_client_ids(
-    positions: Sequence[PositionState], fills: Sequence[Fill], links: dict[str, str]
-) -> list[PositionState]:
-    """The rest of a partial close on MetaTrader 4 has lost its client id: give it its own again."""
-    known = {p.id: p.client_id for p in positions if p.client_id}
-    known |= {f.position_id: f.client_id for f in fills if f.opens and f.client_id}
-    return [
-        p if p.client_id else replace(p, client_id=known.get(links.get(p.id, ""), ""))
-        for p in positions
-    ]
+        return made(self._client, lambda: make(payload))
 
 
 def _refused(code: str, make: Callable[[], T]) -> T:

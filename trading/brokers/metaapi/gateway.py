@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from time import monotonic
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from trading.brokers.base import EntryRequest, Receipt, Unavailable
 from trading.brokers.metaapi import mapping
+from trading.brokers.metaapi.account import account_of, snapshot_of
 from trading.brokers.metaapi.broker import MetaApiBroker
 from trading.brokers.metaapi.dealings import Dealings
 from trading.brokers.metaapi.link import Link, Terminal
@@ -110,7 +111,8 @@ class MetaApiGatewayBroker:
 
     def account(self) -> AccountState:
         """As the port says, from memory; raises Unavailable unless the link is LIVE."""
-        return self._reading(_Remembered(self._link.account_id, self._link.terminal())).account()
+        remembered = _Remembered(self._link.account_id, self._link.terminal())
+        return account_of(remembered, self._rest.money)
 
     def snapshot(self, since: datetime) -> Snapshot:
         """As the port says. It is complete where the link was LIVE all the time, with the terminal
@@ -118,7 +120,7 @@ class MetaApiGatewayBroker:
         self._link.require(LinkState.LIVE, LinkState.SYNCING)
         epoch, was_live = self._link.epoch, self._link.state is LinkState.LIVE
         reads = SocketReads(self._link)
-        snapshot = self._reading(reads).snapshot(since)
+        snapshot = snapshot_of(reads, self._rest.money, since)
         reads.look_at_orders(since)
         is_live = self._link.state is LinkState.LIVE and self._link.epoch == epoch
         return replace(snapshot, is_complete=was_live and is_live and not reads.is_synchronizing)
@@ -143,14 +145,9 @@ class MetaApiGatewayBroker:
         """The executions the stream has told of since the last call; it sees its own market."""
         return self._dealings.fills(self._link.deals())
 
-    def _reading(self, reads: SocketReads | _Remembered) -> MetaApiBroker:
-        """The same account, read in another way."""
-        client = cast(MetaApiClient, reads)
-        return MetaApiBroker(client, self._rest._currency, self._rest._leverage)
-
 
 class _Remembered:
-    """What the terminal has told, named as the readings of `MetaApiClient`."""
+    """What the terminal has told."""
 
     def __init__(self, account_id: str, terminal: Terminal) -> None:
         self.account_id = account_id

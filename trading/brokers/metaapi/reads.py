@@ -16,7 +16,7 @@ _FRESH: Final = {"refreshTerminalState": True}
 
 
 class SocketReads:
-    """The readings of one snapshot, named as those of `MetaApiClient`; they raise Unavailable.
+    """The `Readings` of one snapshot.
 
     `is_synchronizing` says whether any of them was of an incomplete history.
     """
