@@ -21,12 +21,15 @@ GROUPS: Final = {
     },
     "Risk": {
         "trading.RiskLimit": "shield",
+        "trading.ProtectionRule": "health_and_safety",
+        "trading.Lock": "lock",
         "trading.KillSwitch": "emergency_home",
         "trading.Event": "history",
         "trading.EquityPoint": "show_chart",
     },
     "Markets": {
         "trading.Symbol": "currency_exchange",
+        "trading.NewsEvent": "newspaper",
         "trading.Candle": "candlestick_chart",
         "trading.BarChunk": "database",
         "trading.HistoryImport": "upload_file",

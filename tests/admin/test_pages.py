@@ -42,6 +42,8 @@ EDITABLE: Final[dict[type[Model], Callable[[], Model]]] = {
     models.Symbol: factories.make_symbol,
     models.Strategy: factories.make_strategy,
     models.Deployment: factories.make_deployment,
+    models.ProtectionRule: factories.make_protection,
+    models.NewsEvent: factories.make_news,
     models.RiskLimit: lambda: factories.make_risk_limit(account=factories.make_account()),
     User: lambda: User.objects.create_user(f"user{User.objects.count()}"),
     Group: lambda: Group.objects.create(name=f"group{Group.objects.count()}"),
@@ -68,9 +70,10 @@ HALF: Final[dict[type[Model], Callable[[], Model]]] = {
 }
 """Changed by people, but made and deleted by nobody."""
 LATCHED: Final[dict[type[Model], Callable[[], Model]]] = {
-    models.KillSwitch: factories.make_kill_switch
+    models.KillSwitch: factories.make_kill_switch,
+    models.Lock: factories.make_lock,
 }
-"""Made by pulling, changed by re-arming, deleted by nobody."""
+"""Made by pulling or locking, changed by letting go, deleted by nobody."""
 STEERED: Final[dict[type[Model], Callable[[], Model]]] = {
     models.Position: factories.make_position,
     models.HistoryBackfill: factories.make_backfill,

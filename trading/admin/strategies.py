@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from trading.admin.base import JournalAdmin, ModelAdmin, display
+from trading.engine.hours import hours_of
 from trading.engine.strategies import REGISTRY, build, params_from
 from trading.engine.types import EngineError
 from trading.models import Account, Deployment, Strategy, StrategyRun, Symbol
@@ -31,7 +32,7 @@ RUN_LABELS = {
 OUTCOME_LABELS = {"ENTRY": "success", "EXIT": "info", "DENIED": "warning"}
 
 
-WHAT_TRADES = ("account", "strategy", ("symbol", "timeframe"), "risk_percent")
+WHAT_TRADES = ("account", "strategy", ("symbol", "timeframe"), "risk_percent", "hours")
 
 
 class StrategyForm(forms.ModelForm[Strategy]):
@@ -87,7 +88,15 @@ class DeploymentForm(forms.ModelForm[Deployment]):
 
     class Meta:
         model = Deployment
-        fields = ["account", "strategy", "symbol", "timeframe", "risk_percent"]
+        fields = ["account", "strategy", "symbol", "timeframe", "risk_percent", "hours"]
+
+    def clean_hours(self) -> str:
+        hours: str = self.cleaned_data["hours"]
+        try:
+            hours_of(hours)
+        except EngineError as e:
+            raise ValidationError(str(e)) from e
+        return hours
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 from django.db import Error
 
 from trading.engine.orders import RESERVING
+from trading.management.named import account_named
 from trading.models import Account, KillMode, KillSwitch, Lease, Order, Position, Purpose
 from trading.selectors.clock import clock_read
 from trading.selectors.leases import lease_standing
@@ -54,7 +55,7 @@ class Command(BaseCommand):
             self._break_glass(options["account"], options["reason"], options["wait"])
             return
         try:
-            self._pull(_account(options["account"]), options["reason"], options["wait"])
+            self._pull(account_named(options["account"]), options["reason"], options["wait"])
         except Error as e:
             again = f"manage.py flatten {shlex.quote(options['account'])} --break-glass"
             raise CommandError(
@@ -126,16 +127,6 @@ def _standing(account: Account) -> list[str]:
         return ["no gateway runs the account"]
     problem = lease_standing(lease, clock_read())
     return [] if problem is None else [f"{problem[0]}: {problem[1]}"]
-
-
-def _account(named: str) -> Account:
-    account = Account.objects.filter(name=named).first()
-    if account is None and named.isdecimal():
-        account = Account.objects.filter(pk=int(named)).first()
-    if account is None:
-        names = ", ".join(Account.objects.values_list("name", flat=True)[:20])
-        raise CommandError(f"Expected an account among {names}, was {named!r}")
-    return account
 
 
 def _actor() -> str:

@@ -4,10 +4,10 @@ import getpass
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
-from trading.models import Account, Deployment, KillMode
-from trading.selectors.bars import SymbolUnknown, symbol_get
+from trading.management.named import account_named, deployment_numbered, symbol_named
+from trading.models import KillMode
 from trading.services.switches import Scope, kill_pull
 
 
@@ -37,27 +37,9 @@ class Command(BaseCommand):
 
 
 def _scope(options: dict[str, Any]) -> Scope:
-    if options["account"]:
-        return Scope(account=_account(options["account"]))
-    if options["deployment"]:
-        found = Deployment.objects.filter(pk=options["deployment"]).first()
-        if found is None:
-            raise CommandError(f"Expected a deployment, was {options['deployment']}")
-        return Scope(deployment=found)
-    if options["symbol"]:
-        try:
-            return Scope(symbol=symbol_get(name=options["symbol"]))
-        except SymbolUnknown as e:
-            raise CommandError(str(e)) from e
-    return Scope()
-
-
-def _account(text: str) -> Account:
-    accounts = Account.objects.filter(name=text)
-    if text.isdigit():
-        accounts = accounts | Account.objects.filter(pk=int(text))
-    account = accounts.first()
-    if account is None:
-        names = ", ".join(Account.objects.values_list("name", flat=True)[:20])
-        raise CommandError(f"Expected an account among {names}, was {text!r}")
-    return account
+    account, deployment, symbol = options["account"], options["deployment"], options["symbol"]
+    return Scope(
+        account=account_named(account) if account else None,
+        deployment=deployment_numbered(deployment) if deployment is not None else None,
+        symbol=symbol_named(symbol) if symbol else None,
+    )
