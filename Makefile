@@ -10,11 +10,12 @@ TEST_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/test
 TEST_REDIS_URL ?= redis://127.0.0.1:6379/0
 PYTEST := $(BIN)/python -m pytest -n 2 $(ARGS)
 KILLS ?= 250
+PATHS ?= 10000
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 BENCHES = $(notdir $(basename $(shell grep -l __main__ bench/*.py)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-production drill check fix bench lock
+.PHONY: help setup run test test-production drill guard check fix bench lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
@@ -36,6 +37,10 @@ test-production: .venv/.installed-dev ## the same tests on PostgreSQL and Redis
 drill: .venv/.installed-dev ## the crash drills: kills, outages, full disk (KILLS=250)
 	@exec env DATABASE_URL= REDIS_URL= TEST_DATABASE_URL=$(TEST_DATABASE_URL) KILLS=$(KILLS) \
 		$(BIN)/python -m pytest -m crash -s tests/crash tests/test_metaapi_live.py $(ARGS)
+
+guard: .venv/.installed-dev ## the equity guard on many random paths of prices (PATHS=10000)
+	@env GUARD_PATHS=$(PATHS) DATABASE_URL= REDIS_URL= $(BIN)/python -m pytest -q \
+		tests/engine/risk/test_guard_paths.py $(ARGS)
 
 check: .venv/.installed-dev ## linter, formatter, types, imports, migrations, system checks
 	$(BIN)/ruff check .
