@@ -7,6 +7,7 @@ from decimal import Decimal
 import numpy as np
 
 from trading.engine.backtest import Terms
+from trading.engine.sizing import fractional
 from trading.engine.types import Bars, Costs, Instrument
 
 START = 1_577_923_200  # Thursday 2020-01-02 00:00 UTC
@@ -45,4 +46,4 @@ def terms() -> Terms:
         swap_short=Decimal("1.2"),
     )
     costs = Costs(commission_per_lot=Decimal(5), slippage_ticks=1)
-    return Terms(instrument, costs, balance=Decimal(100_000), risk_percent=Decimal("0.1"))
+    return Terms(instrument, costs, balance=Decimal(100_000), sizing=fractional("0.1"))

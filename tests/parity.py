@@ -24,6 +24,9 @@ from trading.engine.book import Book, Listing
 from trading.engine.book_state import BookState, OpenPosition, Ticket
 from trading.engine.decide import Plan, decide
 from trading.engine.risk import Limits
+from trading.engine.sizing import Facts, SizingRule, fractional
+from trading.engine.sizing.facts import curve_of, record_of
+from trading.engine.sizing.measures import measure_of, measures
 from trading.engine.strategies.base import Params, Strategy
 from trading.engine.ticks import ticks_of
 from trading.engine.types import (
@@ -56,7 +59,7 @@ class Scene:
     currency: str = "USD"
     leverage: int = 30
     balance: Decimal = Decimal(10000)
-    risk_percent: Decimal = Decimal(1)
+    sizing: SizingRule = fractional(1)
     rates: tuple[Quote, ...] = ()
     first_tick: float = 0.0
     """Seconds from a bar's open time to its first tick."""
@@ -88,6 +91,10 @@ class Trade:
     profit: Decimal
     commission: Decimal
     swap: Decimal
+
+    @property
+    def net(self) -> Decimal:
+        return self.profit - self.commission + self.swap
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +159,11 @@ def simulated(scene: Scene, strategy: Strategy, bars: Bars) -> Story:
     conversion = money.conversion_for(instrument, scene.currency, scene.quotes(0))
     rate = np.array([scene.conversion(row) for row in range(len(bars))])
     ticks = ticks_of(bars, float(instrument.tick_size))
+    measure = measures(scene.sizing, ticks.rows, scene.seconds)
     output = simulator.simulate(
-        tape.tape_of(ticks, strategy.signals(bars), rate),
+        tape.tape_of(ticks, strategy.signals(bars), rate, measure),
         fills.contract_of(instrument, scene.costs, conversion, scene.leverage),
-        tape.rules_of(instrument, scene.limits, scene.balance, scene.risk_percent),
+        tape.rules_of(instrument, scene.limits, scene.balance, scene.sizing),
         tape.calendar_of(bars.time, instrument.triple_swap_weekday),
     )
     return _told(output, bars)
@@ -210,7 +218,7 @@ class _Life:
 
     def __init__(self, scene: Scene, strategy: Strategy) -> None:
         self.scene = scene
-        self.plan = Plan(strategy, scene.instrument.symbol, scene.risk_percent, scene.limits)
+        self.plan = Plan(strategy, scene.instrument.symbol, scene.sizing, scene.limits)
         listings = {scene.instrument.symbol: Listing(scene.instrument, scene.costs)}
         self.book = Book.opening(scene.balance, listings, scene.currency, scene.leverage)
         self.builder = BarBuilder(scene.timeframe)
@@ -225,14 +233,21 @@ class _Life:
         self.trails: dict[str, Decimal] = {}
         """And by the ids of the positions that were made."""
         self.born: BookState | None = None
+        self.risks: dict[str, Decimal] = {}
+        """Money at risk by the client ids of entries."""
+        self.results: list[tuple[Decimal, Decimal]] = []
+        """Net profit and risk of each closed trade."""
+        self.peak = self.day_balance = scene.balance
 
     def bar(self, row: int, candle: Candle, path: Path) -> None:
         """All ticks of one bar, and the decision about the bar before at its first."""
         self.time, self.born = candle.time, None
         self.book.quotes.update(self.scene.quotes(row))
         quote = self._quote(candle, candle.open, self.scene.first_tick)
-        known = len(self.seen)
+        known, day, balance = len(self.seen), self.book.state.day_seen, self._balance
         self._note(self.book.on_quote(quote))
+        if day and self.book.state.day_seen != day:
+            self.day_balance = balance
         if (bar := self._build(quote)) is not None:
             self.closed.append(bar)
             self._decide(row, quote)
@@ -267,7 +282,8 @@ class _Life:
         conversion = money.conversion_for(scene.instrument, scene.currency, scene.quotes(row))
         market = Market(scene.instrument, quote, conversion, scene.costs)
         bars = bars_of(self.closed[-self.plan.window :])
-        decision = decide(self.plan, bars, market, self.book.account(), self.trails)
+        account, facts = self.book.account(), self._facts(bars)
+        decision = decide(self.plan, bars, market, account, self.trails, facts)
         for position in decision.closes:
             self._note(self.book.close(position.id))
         self.story.trails += decision.trails
@@ -279,11 +295,29 @@ class _Life:
         elif isinstance(decision.entry, OrderIntent):
             self._send(decision.entry)
 
+    @property
+    def _balance(self) -> Decimal:
+        return money.money_from_float(self.book.state.balance)
+
+    def _facts(self, bars: Bars) -> Facts:
+        """What the rule needs to know, as a platform would gather it."""
+        tick, rule = self.scene.instrument.tick_size, self.plan.sizing
+        measure = measure_of(rule, bars, tick, self.scene.seconds)
+        return Facts(
+            day_start_balance=self.day_balance,
+            peak_balance=self.peak,
+            atr=measure.atr,
+            annual_volatility=measure.annual_volatility,
+            record=record_of(self.results),
+            curve=curve_of([net for net, _ in self.results]),
+        )
+
     def _send(self, intent: OrderIntent) -> None:
         expires = datetime.fromtimestamp(self.time + self.scene.seconds, UTC)
         levels = (intent.kind, intent.price, intent.stop, intent.take)
         name, lots = f"bar-{self.time}", intent.lots
         self.kinds[name] = intent.kind
+        self.risks[name] = Decimal(intent.numbers["money_at_risk"])
         if intent.trail is not None:
             self.wanted[name] = intent.trail
         ticket = Ticket(name, intent.symbol, intent.side, lots, *levels, expires_at=expires)
@@ -297,7 +331,10 @@ class _Life:
                 if fill.client_id in self.wanted:
                     self.trails[fill.position_id] = self.wanted[fill.client_id]
             else:
-                self.story.trades.append(self._trade(fill))
+                trade = self._trade(fill)
+                self.story.trades.append(trade)
+                self.results.append((trade.net, self.risks[fill.client_id]))
+            self.peak = max(self.peak, self._balance)
 
     def _trade(self, out: Fill) -> Trade:
         entered, into = self.entries[out.position_id]

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from tests.candles import Candle, bars_from_candles
 from tests.parity import Scene, Scripted, Story, simulated
 from trading.engine.risk import Limits
+from trading.engine.sizing import Base, Method, SizingRule, fractional
 from trading.engine.strategies.base import Strategy
 from trading.engine.types import (
     Bars,
@@ -99,16 +100,42 @@ def scene_of(rng: np.random.Generator, stage: Stage) -> Scene:
         currency=stage.currency,
         leverage=pick(rng, (30, 500, 3000)),
         balance=Decimal(pick(rng, ("487.65", "10000", "25000.01"))),
-        risk_percent=Decimal(pick(rng, ("0.37", "2", "60"))),
+        sizing=fractional(pick(rng, ("0.37", "2", "60"))),
         first_tick=pick(rng, (0.0, 0.25, 17.0)),
+    )
+
+
+def rule_of(rng: np.random.Generator, balance: Decimal) -> SizingRule:
+    """Any rule that a simulation can follow, bold enough to trade often."""
+    method = pick(rng, list(Method))
+    percent = pick(rng, ("0.5", "2", "60"))
+    value = {
+        Method.FIXED: pick(rng, ("0.3", "1.27")),
+        Method.MONEY: str(balance * Decimal(percent) / 100),
+        Method.VOLATILITY: pick(rng, ("0.7", "20", "100")),
+    }.get(method, percent)
+    start, end = pick(rng, ((None, None), (0, 1), (1, 20)))
+    return SizingRule(
+        method=method,
+        value=Decimal(value),
+        base=pick(rng, [base for base in Base if base is not Base.LOSS_ROOM]),
+        atr_multiple=Decimal(pick(rng, ("0.37", "2", "9"))),
+        window=pick(rng, (2, 7, 20)),
+        start_percent=Decimal(pick(rng, ("0.3", "2"))),
+        drawdown_from=None if start is None else Decimal(start),
+        drawdown_to=None if end is None else Decimal(end),
+        curve_factor=pick(rng, (None, None, Decimal(0), Decimal("0.5"))),
+        gap_ticks=pick(rng, (0, 0, 7)),
+        nights=pick(rng, (0, 0, 3)),
+        max_risk_coefficient=Decimal(pick(rng, ("1", "1", "4"))),
     )
 
 
 def reckless(scene: Scene) -> Scene:
     """The same account with as much on margin as the broker lets it."""
     margin = Limits(margin_use=Decimal(100))
-    risk = Decimal(900)
-    return replace(scene, leverage=3000, risk_percent=risk, limits=margin, balance=Decimal(500))
+    rule = SizingRule(Method.MONEY, Decimal(4500))
+    return replace(scene, leverage=3000, sizing=rule, limits=margin, balance=Decimal(500))
 
 
 STARTS = (
@@ -182,6 +209,30 @@ def script(rng: np.random.Generator, bars: Bars, tick: float) -> Strategy:
     return Scripted(bars.time.tolist(), rows)
 
 
+def prophet(rng: np.random.Generator, bars: Bars, tick: float) -> Strategy:
+    """A strategy that mostly knows the next three bars: what it takes to win more than costs."""
+    count = len(bars)
+    start = np.arange(count) // 4 * 4
+    ahead = np.minimum(start + 3, count - 1)
+    side = np.sign(bars.close[ahead] - bars.open[np.minimum(start + 1, count - 1)])
+    side[np.repeat(rng.random(count // 4 + 1) < 0.1, 4)[:count]] *= -1
+    side[start + 3 == np.arange(count)] = 0
+    stop, nothing = np.full(count, 20 * tick), np.full(count, np.nan)
+    columns = (stop, nothing, nothing, nothing, np.zeros(count))
+    return Scripted(bars.time.tolist(), Signals(side.astype(np.int8), *columns))
+
+
+def winning_play(seed: int, count: int, rule: SizingRule) -> Play:
+    """A life of many trades of which most win, on an account that pays nothing but the spread."""
+    rng = np.random.default_rng(seed)
+    limits = Limits(margin_use=Decimal(100))
+    scene = Scene(STAGES[0].instrument, "M5", limits=limits, leverage=3000, sizing=rule)
+    scene = replace(scene, balance=Decimal(1000))
+    candles = market_of(rng, STAGES[0], scene.seconds, count)
+    bars = bars_from_candles(candles, scene.instrument.tick_size)
+    return Play(scene, candles, bars, prophet(rng, bars, float(scene.instrument.tick_size)))
+
+
 def _held(values: IntArray, turns: npt.NDArray[np.bool_]) -> IntArray:
     """Each value stays until the next turn."""
     at = np.maximum.accumulate(np.where(turns, np.arange(len(values)), 0))
@@ -214,11 +265,16 @@ class Play:
 
 
 def play_of(
-    seed: int, count: int, *, strategy: Strategy | None = None, is_reckless: bool = False
+    seed: int,
+    count: int,
+    *,
+    strategy: Strategy | None = None,
+    is_reckless: bool = False,
+    is_ruled: bool = False,
 ) -> Play:
     """Everything from one seed; orders are scripted where no strategy is given.
 
-    A given strategy trades with enough money to trade often.
+    A given strategy trades with enough money to trade often; where `is_ruled`, by any sizing rule.
     """
     rng = np.random.default_rng(seed)
     stage = pick(rng, STAGES)
@@ -230,5 +286,7 @@ def play_of(
     if is_reckless:
         scene = reckless(scene)
     elif strategy is not None:
-        scene = replace(scene, balance=Decimal("25000.01"), risk_percent=Decimal(2))
+        scene = replace(scene, balance=Decimal("25000.01"), sizing=fractional(2))
+    if is_ruled:
+        scene = replace(scene, sizing=rule_of(rng, scene.balance))
     return Play(scene, candles, bars, wishes)

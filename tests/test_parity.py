@@ -30,13 +30,14 @@ from hypothesis import strategies as st
 
 from tests.candles import bars_from_candles, worst_path
 from tests.parity import Story, lived, simulated
-from tests.plays import STAGES, Play, market_of, play_of, scene_of, script
+from tests.plays import STAGES, Play, market_of, play_of, scene_of, script, winning_play
 from trading.engine.backtest import BacktestRequest, Terms, backtest
 from trading.engine.bars import BarBuilder, bars_of
 from trading.engine.money import conversion_for, money_from_float
 from trading.engine.risk import Limits
+from trading.engine.sizing import Method, SizingRule, fractional
 from trading.engine.strategies import REGISTRY, build
-from trading.engine.tape import DENIAL_CODES, EXIT_REASONS
+from trading.engine.tape import EXIT_REASONS
 from trading.engine.types import Bars
 
 EXAMPLES = int(os.environ.get("PARITY_EXAMPLES", "0"))
@@ -84,6 +85,27 @@ def test_any_orders_on_the_worst_path(seed: int, count: int, is_reckless: bool) 
 def test_any_orders_on_a_random_path(seed: int, count: int, is_reckless: bool) -> None:
     play = play_of(seed, count, is_reckless=is_reckless)
     assert_same(play.told, lived(play.scene, play.strategy, play.candles), play.bars)
+
+
+@many(60)
+@given(seeds, st.integers(100, 300))
+def test_any_sizing_rule(seed: int, count: int) -> None:
+    play = play_of(seed, count, is_ruled=True)
+    live = lived(play.scene, play.strategy, play.candles, worst_path)
+    assert_same(play.told, replace(live, ambiguous=[]), play.bars)
+
+
+@pytest.mark.parametrize("curve_factor", [None, Decimal("0.5")])
+@pytest.mark.parametrize("seed", range(3))
+def test_kelly_and_curve_count_the_same_trades(seed: int, curve_factor: Decimal | None) -> None:
+    half = Decimal("0.5")
+    rule = SizingRule(Method.KELLY, Decimal(20), start_percent=half, curve_factor=curve_factor)
+    play = winning_play(seed, 700, rule)
+    told = play.told
+    live = lived(play.scene, play.strategy, play.candles, worst_path)
+    assert_same(told, replace(live, ambiguous=[]), play.bars)
+    first, next_ = told.trades[:100], told.trades[101:140]
+    assert max(t.steps for t in next_) > 3 * max(t.steps for t in first), "Kelly never began"
 
 
 levels = {
@@ -147,7 +169,7 @@ def backtested(play: Play) -> list[tuple[int, int, str, Decimal]]:
         currency=scene.currency,
         balance=scene.balance,
         leverage=scene.leverage,
-        risk_percent=scene.risk_percent,
+        sizing=scene.sizing,
         limits=scene.limits,
     )
     t = backtest(BacktestRequest(play.strategy, play.bars, terms)).trades
@@ -168,7 +190,7 @@ def test_on_bars_with_a_rollover_inside_the_simulator_never_pays_less_swap(
     stage = replace(STAGES[0], instrument=spec)
     limits = Limits(max_lots=Decimal("0.01"), margin_use=Decimal(100))
     scene = replace(scene_of(rng, stage), timeframe="H4", limits=limits, leverage=3000)
-    scene = replace(scene, balance=Decimal(25000), risk_percent=Decimal(2), first_tick=0.0)
+    scene = replace(scene, balance=Decimal(25000), sizing=fractional(2), first_tick=0.0)
     candles = market_of(rng, stage, scene.seconds, count)
     bars = bars_from_candles(candles, spec.tick_size)
     strategy = script(rng, bars, float(spec.tick_size))
@@ -194,11 +216,20 @@ def test_live_builds_the_bars_that_the_backtest_reads() -> None:
 
 
 def test_the_plays_contain_every_exit_and_refusal() -> None:
-    stories = [play_of(s, 80, is_reckless=s % 2 > 0).told for s in range(60)]
+    stories = [play_of(s, 80, is_reckless=s % 2 > 0).told for s in range(120)]
     reasons = Counter(trade.reason for story in stories for trade in story.trades)
     assert set(reasons) == {"SIGNAL", "STOP", "TAKE", "STOP_OUT"}
-    assert set().union(*(story.denials for story in stories)) == set(DENIAL_CODES)
+    plain = {"SPREAD_TOO_WIDE", "DAILY_LOSS", "STOP_REQUIRED", "VOLUME_BELOW_MIN"}
+    assert set().union(*(story.denials for story in stories)) == plain
     assert any(trade.swap for story in stories for trade in story.trades)
+
+
+def test_the_plays_of_any_rule_contain_every_method_and_refusal() -> None:
+    plays = [play_of(s, 300, is_ruled=True) for s in range(100)]
+    told = [(play.scene.sizing.method, play.told) for play in plays]
+    assert {method for method, story in told if len(story.trades) > 20} == {*Method}
+    denied = set().union(*(story.denials for _, story in told))
+    assert denied >= {"DRAWDOWN", "EQUITY_CURVE", "NO_EDGE", "FACT_UNKNOWN"}
 
 
 def test_the_plays_contain_stops_that_follow_and_stops_that_are_overtaken() -> None:

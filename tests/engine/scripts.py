@@ -41,7 +41,7 @@ def terms_of(setup: Setup) -> Terms:
         conversion=setup.conversion,
         balance=setup.balance,
         leverage=setup.leverage,
-        risk_percent=setup.risk_percent,
+        sizing=setup.sizing,
         limits=setup.limits,
     )
 

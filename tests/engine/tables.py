@@ -16,6 +16,7 @@ import numpy as np
 
 from trading.engine import fills, simulator, tape
 from trading.engine.risk import Limits
+from trading.engine.sizing import SizingRule, fractional
 from trading.engine.ticks import ticks_of
 from trading.engine.types import Bars, Conversion, Costs, FloatArray, Instrument, Signals
 
@@ -48,7 +49,7 @@ class Setup:
     conversion: Conversion = Conversion()
     leverage: int = 1000
     balance: Decimal = Decimal(10000)
-    risk_percent: Decimal = Decimal(1)
+    sizing: SizingRule = fractional(1)
     start: datetime = NOON
     seconds: int = 3600
     rates: tuple[float, ...] = (1.0,)
@@ -66,7 +67,7 @@ def run(table: str, setup: Setup | None = None) -> tape.Output:
     return simulator.simulate(
         tape.tape_of(ticks, signals, np.array(setup.rates)),
         fills.contract_of(setup.instrument, setup.costs, setup.conversion, setup.leverage),
-        tape.rules_of(setup.instrument, setup.limits, setup.balance, setup.risk_percent),
+        tape.rules_of(setup.instrument, setup.limits, setup.balance, setup.sizing),
         tape.calendar_of(bars.time, setup.instrument.triple_swap_weekday),
     )
 

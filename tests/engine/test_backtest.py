@@ -124,8 +124,6 @@ def test_too_few_bars_are_refused_with_the_number_needed() -> None:
         ("balance", Decimal(0)),
         ("balance", Decimal("NaN")),
         ("leverage", 0),
-        ("risk_percent", Decimal(-1)),
-        ("risk_percent", Decimal(101)),
     ],
 )
 def test_terms_that_make_no_sense_are_refused(name: str, value: object) -> None:

@@ -13,6 +13,7 @@ from tests.engine.tables import instrument
 from tests.parity import Scripted
 from trading.engine.decide import Decision, Plan, decide
 from trading.engine.risk import Limits
+from trading.engine.sizing import fractional
 from trading.engine.types import (
     AccountState,
     Bars,
@@ -50,7 +51,7 @@ def plan(
     count = len(side)
     columns = (np.full(count, value) for value in (stop, take, trail, entry, 0.5))
     rows = Signals(np.array(side, np.int8), *columns)
-    return Plan(Scripted(range(count), rows), "TEST", D(1), magic=7)
+    return Plan(Scripted(range(count), rows), "TEST", fractional(1), magic=7)
 
 
 def position(side: int, **more: object) -> PositionState:

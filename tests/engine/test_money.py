@@ -150,6 +150,24 @@ def test_two_legs_through_the_dollar() -> None:
     assert conversion.rate == Decimal("0.00625") * Decimal("0.8")
 
 
+@pytest.mark.parametrize(
+    ("pair", "account", "price", "rate"),
+    [
+        (("EUR", "USD"), "USC", "1.1", "100"),
+        (("USD", "JPY"), "USC", "160", "0.625"),
+        (("EUR", "GBP"), "USC", "0.9", "125"),
+        (("VOD", "GBX"), "GBP", "70", "0.01"),
+        (("VOD", "GBX"), "USC", "70", "1.25"),
+    ],
+)
+def test_a_currency_of_cents_counts_a_hundred_to_the_whole(
+    pair: tuple[str, str], account: str, price: str, rate: str
+) -> None:
+    quotes = {"GBPUSD": quote("GBPUSD", "1.24", "1.25")}
+    conversion = money.conversion_for(cross(*pair), account, quotes)
+    assert conversion.at(Decimal(price)) == Decimal(rate)
+
+
 def test_a_missing_pair_is_named() -> None:
     with pytest.raises(EngineError, match="EURGBP: expected a quote of GBPUSD or USDGBP"):
         money.conversion_for(cross("EUR", "GBP"), "USD", {"EURUSD": quote("EURUSD", "1", "1")})

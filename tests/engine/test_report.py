@@ -38,9 +38,10 @@ def test_what_is_undefined_is_not_available() -> None:
 
 
 def test_the_head_names_the_terms() -> None:
-    head = report_text(played(TWO_TRADES, SETUP)).splitlines()[:7]
+    head = report_text(played(TWO_TRADES, SETUP)).splitlines()[:8]
     assert head[0] == "script on TEST: 2026-01-06T12:00 to 2026-01-06T17:00 UTC"
-    assert "spread 2 ticks (mean), commission 2 USD a lot, slippage 1 ticks" in head[5]
+    assert "spread 2 ticks (mean), commission 2 USD a lot, slippage 1 ticks" in head[6]
+    assert head[4] == "  sizing     method FRACTIONAL, value 1, base LESSER"
 
 
 def test_warnings_stand_before_the_numbers() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.engine.tables import Setup, instrument, run, trades
 from trading.engine.risk import Limits
+from trading.engine.sizing import fractional
 from trading.engine.types import Conversion, Costs
 
 # --- costs
@@ -153,7 +154,7 @@ def test_the_last_bar_s_rollover_is_paid_at_the_end() -> None:
 # --- stop-out
 
 
-RECKLESS = Setup(leverage=100, risk_percent=Decimal(100), limits=Limits(margin_use=Decimal(100)))
+RECKLESS = Setup(leverage=100, sizing=fractional(100), limits=Limits(margin_use=Decimal(100)))
 """10,000 buys 1,000 lots at 1,000 with all of it as margin: out when 5,000 are lost."""
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.engine.tables import Setup, denials, instrument, run, slipped, trades
 from trading.engine.risk import Limits
+from trading.engine.sizing import fractional
 from trading.engine.types import Conversion, Costs
 
 # --- refusals
@@ -56,26 +57,30 @@ def test_least_distance_of_the_broker_counts_from_the_closing_side(
 
 
 def test_a_stop_below_zero_is_refused() -> None:
-    assert denials(entry_table(stop=1000), Setup(risk_percent=Decimal(100))) == {"STOP_REQUIRED": 1}
+    assert denials(entry_table(stop=1000), Setup(sizing=fractional(100))) == {"STOP_REQUIRED": 1}
 
 
 DAILY = """
        O    H    L    C spread side stop take entry
     1000 1000 1000 1000      0    1  100    -     -
-    1000 1000  800  800      0    0    -    -     -
-     800  800  800  800      0    1   20    -     -
-     800  800  800  800      0    1   20    -     -
+    1000 1000 1000 1000      0    1    -    -     -
+     800  800  800  800      0   -1   20    -     -
+     800  800  800  800      0   -1    -    -     -
     """
+"""A gap through the stop costs two percent."""
 
 
-@pytest.mark.parametrize(("limit", "expected"), [("1", {}), ("0.99", {"DAILY_LOSS": 1})])
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [("2.2", {}), ("2", {"VOLUME_BELOW_MIN": 1}), ("1.99", {"DAILY_LOSS": 1})],
+)
 def test_daily_loss_limit_blocks_below_the_floor_only(limit: str, expected: dict[str, int]) -> None:
     setup = Setup(limits=Limits(daily_loss=Decimal(limit), margin_use=Decimal(100)))
     assert denials(DAILY, setup) == expected
 
 
 def test_daily_loss_counts_from_the_new_day_at_the_rollover() -> None:
-    limits = Limits(daily_loss=Decimal("0.5"), margin_use=Decimal(100))
+    limits = Limits(daily_loss=Decimal(1), margin_use=Decimal(100))
     rollover = datetime(2026, 1, 6, 22, tzinfo=UTC)
     before, at = rollover - timedelta(hours=4), rollover - timedelta(hours=3)
     assert denials(DAILY, Setup(limits=limits, start=before)) == {"DAILY_LOSS": 1}
@@ -138,14 +143,14 @@ def test_size_follows_the_balance() -> None:
     1000 1000  900  900      0   -1   20    -     -
      900  900  900  900      0   -1    -    -     -
     """
-    assert trades(table, Setup(risk_percent=Decimal(20))) == [
+    assert trades(table, Setup(sizing=fractional(20))) == [
         "1-1 long 100 at 1000>980 STOP",
         "2-2 short 80 at 900>900 END",
     ]
 
 
 def test_an_inverse_rate_sizes_by_its_worst_and_pays_at_the_exit() -> None:
-    setup = Setup(conversion=Conversion(inverse=True), risk_percent=Decimal("0.01"))
+    setup = Setup(conversion=Conversion(inverse=True), sizing=fractional("0.01"))
     table = """
        O    H    L    C spread side stop take entry
     1000 1000 1000 1000      0    1  500    -     -
@@ -241,7 +246,7 @@ def test_an_entry_price_between_two_ticks_rounds_to_the_nearest_halves_up() -> N
 def test_the_size_of_a_pending_entry_counts_from_its_price() -> None:
     setup = Setup(leverage=1)
     assert pending(1, 1010, "1000 1008  995 1000", setup) == ["1-2 long 5 at 1010>1000 END"]
-    more = replace(setup, balance=Decimal(5049), risk_percent=Decimal(2))
+    more = replace(setup, balance=Decimal(5049), sizing=fractional(2))
     assert pending(1, 1010, "1000 1008  995 1000", more) == ["1-2 long 4 at 1010>1000 END"]
 
 

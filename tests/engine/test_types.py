@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.engine.tables import instrument
-from trading.engine.types import AccountState, Bars, EngineError, PositionState, Quote
+from trading.engine.types import AccountState, Bars, Calculation, EngineError, PositionState, Quote
 
 D = Decimal
 NOW = datetime(2026, 1, 6, 12, tzinfo=UTC)
@@ -33,11 +33,29 @@ def test_tail_gives_the_newest_rows(count: int, expected: list[int]) -> None:
     assert len(Bars.empty().tail(count)) == 0
 
 
-@pytest.mark.parametrize("name", ["tick_size", "contract_size", "volume_step", "volume_max"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("tick_size", "contract_size", "volume_min", "volume_step", "volume_max"),
+        *("margin_rate", "tick_price", "volume_limit"),
+    ],
+)
 @pytest.mark.parametrize("value", ["0", "-1", "NaN", "Infinity"])
 def test_an_instrument_has_sizes_above_zero(name: str, value: str) -> None:
     with pytest.raises(EngineError, match=f"TEST: expected {name} > 0, was {value}"):
         instrument(**{name: D(value)})
+
+
+@pytest.mark.parametrize("value", ["-1", "NaN"])
+def test_a_fixed_margin_is_not_below_zero(value: str) -> None:
+    with pytest.raises(EngineError, match=f"TEST: expected margin_initial >= 0, was {value}"):
+        instrument(margin_initial=D(value))
+
+
+def test_a_tick_is_worth_the_tick_price_of_futures_alone() -> None:
+    spec = instrument(tick_size=D("0.25"), contract_size=D(50), tick_price=D(10))
+    assert spec.tick_value == D("12.50")
+    assert replace(spec, calculation=Calculation.FUTURES).tick_value == 10
 
 
 @pytest.mark.parametrize(("bid", "ask"), [("0", "1"), ("2", "1"), ("NaN", "1"), ("1", "Infinity")])

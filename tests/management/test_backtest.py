@@ -50,7 +50,8 @@ def test_the_range_and_the_terms_reach_the_backtest() -> None:
     settings = settings["settings"]
     assert settings["from"] == "2024-02-01T00:00:00+00:00"
     assert settings["to"] < "2024-03-01"
-    assert (settings["risk_percent"], settings["balance"]) == ("1", "50000")
+    assert settings["sizing"] == {"method": "FRACTIONAL", "value": "1", "base": "LESSER"}
+    assert settings["balance"] == "50000"
     assert (settings["leverage"], settings["currency"]) == (100, "EUR")
     assert settings["conversion"] == "1 / price"
 

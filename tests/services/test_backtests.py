@@ -9,6 +9,7 @@ import pytest
 
 from tests.bars import MONDAY, bars_at, fx_hours
 from tests.factories import make_strategy, make_symbol
+from trading.engine.sizing import fractional
 from trading.engine.types import Bars, EngineError
 from trading.models import Symbol
 from trading.selectors.bars import SymbolUnknown
@@ -102,7 +103,7 @@ def test_a_cross_without_usd_converts_through_it() -> None:
         same = np.full(len(time), price)
         flat = Bars(time, same, same, same, same, none, none)
         bars_store(symbol=history(name), timeframe="H1", bars=flat)
-    spec = replace(SPEC, symbol="EURGBP", currency="CHF", risk_percent=Decimal(1))
+    spec = replace(SPEC, symbol="EURGBP", currency="CHF", sizing=fractional(1))
     through = backtest_run(spec=spec).trades
     fixed = backtest_run(spec=replace(spec, conversion=Decimal(8))).trades
     assert through.profit.tolist() == fixed.profit.tolist()

@@ -18,6 +18,8 @@ from trading.engine import fills, tape
 from trading.engine.metrics import Curve, Metrics, metrics_of
 from trading.engine.risk import Limits
 from trading.engine.simulator import simulate
+from trading.engine.sizing import SizingRule
+from trading.engine.sizing.measures import measures
 from trading.engine.stats import day_ends
 from trading.engine.strategies.base import AtrStrategy, Strategy, no_column
 from trading.engine.tape import Output, Tape
@@ -42,8 +44,7 @@ class Terms:
     """The account and the market a strategy is tried on.
 
     `rates` holds, for each bar, what a unit of profit currency was worth in account currency at its
-    open; without it `conversion` holds for all of history. `risk_percent` of the balance is lost at
-    the stop.
+    open; without it `conversion` holds for all of history.
     """
 
     instrument: Instrument
@@ -53,16 +54,14 @@ class Terms:
     currency: str = "USD"
     balance: Decimal = Decimal(10_000)
     leverage: int = 30
-    risk_percent: Decimal = Decimal("0.5")
+    sizing: SizingRule = SizingRule()
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:
-        for name in ("balance", "leverage", "risk_percent"):
+        for name in ("balance", "leverage"):
             value = getattr(self, name)
             if not (Decimal(value).is_finite() and value > 0):
                 raise EngineError(f"Expected {name} > 0, was {value}")
-        if self.risk_percent > 100:
-            raise EngineError(f"Expected risk_percent <= 100, was {self.risk_percent}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,13 +112,14 @@ class Stage:
     def __init__(self, bars: Bars, terms: Terms, start: int) -> None:
         self.terms = terms
         self.start = start
-        self.bars = ticks_of(bars, float(terms.instrument.tick_size)).since(start)
+        ticks = ticks_of(bars, float(terms.instrument.tick_size))
+        self.bars = ticks.since(start)
         instrument, conversion = terms.instrument, terms.conversion
         self.contract = fills.contract_of(instrument, terms.costs, conversion, terms.leverage)
-        limits, balance, risk = terms.limits, terms.balance, terms.risk_percent
-        self.rules = tape.rules_of(instrument, limits, balance, risk)
+        self.rules = tape.rules_of(instrument, terms.limits, terms.balance, terms.sizing)
         self.calendar = tape.calendar_of(self.bars.time, instrument.triple_swap_weekday)
         self.rates = _rates_of(terms, len(bars), start)
+        self.measure = _since(start, measures(terms.sizing, ticks.rows, self.calendar.seconds))
         self.days = day_ends(self.bars.time, self.calendar.time)
 
     def tape_of(self, signals: Signals) -> Tape:
@@ -128,7 +128,7 @@ class Stage:
         side = _fresh_from(signals.side, self.start)
         names = ("stop", "take", "trail", "entry", "score")
         rest = (getattr(signals, name)[cut] for name in names)
-        return tape.tape_of(self.bars, Signals(side, *rest), self.rates)
+        return tape.tape_of(self.bars, Signals(side, *rest), self.rates, self.measure)
 
     def tapes_of(self, strategies: Sequence[Strategy], bars: Bars) -> Iterator[Tape]:
         """A tape for each of some strategies that can share a study of all `bars`.
@@ -211,6 +211,11 @@ def _rates_of(terms: Terms, rows: int, start: int) -> FloatArray:
     return terms.rates[start:]
 
 
+def _since(start: int, column: FloatArray) -> FloatArray:
+    """A column's rows that are acted upon, or its one value for all."""
+    return column[start:] if len(column) > 1 else column
+
+
 def _denials_of(output: Output) -> dict[str, int]:
     counts = zip(tape.DENIAL_CODES, output.denials.tolist(), strict=True)
     return {code: count for code, count in counts if count}
@@ -234,7 +239,7 @@ def _settings_of(request: BacktestRequest, stage: Stage) -> dict[str, object]:
         "conversion": _conversion_text(terms),
         "balance": f"{terms.balance.normalize():f}",
         "leverage": terms.leverage,
-        "risk_percent": f"{terms.risk_percent.normalize():f}",
+        "sizing": terms.sizing.settings,
         "limits": {name: str(v) for name, v in asdict(terms.limits).items() if v is not None},
         "commission_per_lot": f"{terms.costs.commission_per_lot.normalize():f}",
         "slippage_ticks": terms.costs.slippage_ticks,

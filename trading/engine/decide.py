@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
-from trading.engine import fills, money, risk, sizing
+from trading.engine import fills, money, risk
 from trading.engine.risk import Limits
+from trading.engine.sizing import Caps, Facts, SizingRequest, SizingRule, size_position
 from trading.engine.strategies.base import Strategy
 from trading.engine.types import (
+    LONG,
+    SHORT,
     AccountState,
     Bars,
     Denied,
@@ -32,21 +35,26 @@ NO_TRAILS: Final[Mapping[str, Decimal]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a deployment wants: a strategy on one symbol, with its risk and its limits."""
+    """What a deployment wants: a strategy on one symbol, how large its trades are, its limits.
+
+    `caps` is what else a size may not pass; those that `limits` has too come from there.
+    """
 
     strategy: Strategy
     symbol: str
-    risk_percent: Decimal
+    sizing: SizingRule
     limits: Limits = Limits()
     magic: int = 0
+    caps: Caps = Caps()
 
     @property
     def window(self) -> int:
-        """Bars a decision reads: the warm-up, the row before and the last row.
+        """Bars a decision reads: the warm-up, the row before and the last row; or what the sizing
+        rule measures, if that is more.
 
         The first row after the warm-up needs none before it.
         """
-        return self.strategy.warmup + 2
+        return max(self.strategy.warmup + 2, self.sizing.bars)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +87,22 @@ class Row:
         return self.side != 0 and self.side != self.before
 
 
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What an entry meets: the market and the account of now, and the facts of the sizing rule."""
+
+    market: Market
+    account: AccountState
+    facts: Facts = Facts()
+
+
 def decide(
     plan: Plan,
     bars: Bars,
     market: Market,
     account: AccountState,
     trails: Mapping[str, Decimal] = NO_TRAILS,
+    facts: Facts = Facts(),
 ) -> Decision:
     """Ask the strategy about the newest closed bar and turn its wish into orders or a refusal.
 
@@ -93,19 +111,33 @@ def decide(
     side are always closed, whatever becomes of the entry.
 
     `trails` says, by position id, how far behind the close a stop follows; a position that was
-    asked for at this very bar is not to be in it.
+    asked for at this very bar is not to be in it. `facts` are what the sizing rule needs to know,
+    as of before this decision.
     """
     least = plan.strategy.warmup + 1
     if len(bars) < least:
         return Decision((), Hold(f"Expected {least} bars to warm up, was {len(bars)}"))
     row = newest(plan.strategy.signals(bars.tail(plan.window)))
-    own = [p for p in account.positions if p.symbol == plan.symbol and p.magic == plan.magic]
+    own = _own(plan, account)
     kept = [p for p in own if p.side == row.side]
     moved = tuple(_trails(kept, bars, market, trails))
     overtaken = {trail.position.id for trail in moved if trail.is_overtaken}
     closes = tuple(p for p in own if p.side != row.side or p.id in overtaken)
-    entry = _entry(plan, row, market, account, closes)
+    entry = _entry(plan, row, Scene(market, account, facts), closes)
     return Decision(closes, entry, _as_text(row), moved)
+
+
+def preview(plan: Plan, bars: Bars, scene: Scene) -> Mapping[int, OrderIntent | Denied]:
+    """What an entry to either side would be at the distances of the newest bar, whatever the
+    strategy wants: for people to see. None at all while it warms up."""
+    if len(bars) < plan.strategy.warmup + 1:
+        return {}
+    row = newest(plan.strategy.signals(bars.tail(plan.window)))
+    own = _own(plan, scene.account)
+    return {
+        side: propose(plan, replace(row, side=side), scene, [p for p in own if p.side != side])
+        for side in (LONG, SHORT)
+    }
 
 
 def newest(signals: Signals) -> Row:
@@ -119,6 +151,11 @@ def newest(signals: Signals) -> Row:
         entry=float(signals.entry[-1]),
         score=float(signals.score[-1]),
     )
+
+
+def _own(plan: Plan, account: AccountState) -> list[PositionState]:
+    """The plan's positions."""
+    return [p for p in account.positions if (p.symbol, p.magic) == (plan.symbol, plan.magic)]
 
 
 def _trails(
@@ -144,47 +181,53 @@ def _trails(
 
 
 def _entry(
-    plan: Plan,
-    row: Row,
-    market: Market,
-    account: AccountState,
-    closes: Sequence[PositionState],
+    plan: Plan, row: Row, scene: Scene, closes: Sequence[PositionState]
 ) -> OrderIntent | Denied | Hold:
-    """What to do once `closes` are closed; input that is no number is a refusal."""
+    """What to do once `closes` are closed."""
     if row.side == 0:
         return Hold("No position wanted")
-    own = [p for p in account.positions if p.symbol == plan.symbol and p.magic == plan.magic]
-    if len(own) > len(closes):
+    if len(_own(plan, scene.account)) > len(closes):
         return Hold("Already in the wanted position")
     if not row.is_fresh:
         return Hold("The signal is not fresh: an entry needs a change of side")
+    return propose(plan, row, scene, closes)
+
+
+def propose(
+    plan: Plan, row: Row, scene: Scene, closes: Sequence[PositionState] = ()
+) -> OrderIntent | Denied:
+    """The entry that a row asks for, once `closes` are closed, or the first refusal; input that is
+    no number is one. Whether the signal is fresh is not asked."""
+    market, account = scene.market, scene.account
     try:
         for position in closes:
             account = _after_close(account, position, market)
-        return risk.denial(plan.limits, account, market) or _sized(plan, row, market, account)
+        after = replace(scene, account=account)
+        return risk.denial(plan.limits, account, market) or _sized(plan, row, after)
     except (EngineError, ArithmeticError) as e:
         return Denied("BAD_INPUT", str(e) or repr(e))
 
 
-def _sized(plan: Plan, row: Row, market: Market, account: AccountState) -> OrderIntent | Denied:
-    quote, instrument = market.quote, market.instrument
-    touch = quote.ask if row.side > 0 else quote.bid
+def _sized(plan: Plan, row: Row, scene: Scene) -> OrderIntent | Denied:
+    market, instrument = scene.market, scene.market.instrument
+    touch = market.quote.ask if row.side > 0 else market.quote.bid
     price, kind = _price_and_kind(row, touch, instrument)
     levels = _levels(row, price, market)
     if isinstance(levels, Denied):
         return levels
     stop, take, trail = levels
-    size = sizing.size_position(
-        sizing.SizingRequest(
+    size = size_position(
+        SizingRequest(
             instrument=instrument,
-            account=account,
+            account=scene.account,
             side=row.side,
             price=price,
             stop=stop,
-            risk_percent=plan.risk_percent,
-            limits=plan.limits,
+            rule=plan.sizing,
+            caps=_caps(plan, row.side, scene.account),
             costs=market.costs,
             conversion=market.conversion,
+            facts=scene.facts,
         )
     )
     if size.denial is not None:
@@ -198,7 +241,24 @@ def _sized(plan: Plan, row: Row, market: Market, account: AccountState) -> Order
         stop=stop,
         take=take,
         trail=trail,
-        numbers={**size.factors, "money_at_risk": f"{size.money_at_risk:.2f}"},
+        numbers=size.factors,
+    )
+
+
+def _caps(plan: Plan, side: int, account: AccountState) -> Caps:
+    """The plan's caps with those of its limits and of what is open."""
+    caps, limits = plan.caps, plan.limits
+    held = [p.lots for p in account.positions if (p.symbol, p.side) == (plan.symbol, side)]
+    rooms = [] if caps.loss_room is None else [caps.loss_room]
+    if limits.daily_loss is not None and account.day_start_equity is not None:
+        floor = account.day_start_equity * (1 - limits.daily_loss / 100)
+        rooms.append(account.equity - floor)
+    return replace(
+        caps,
+        max_lots=limits.max_lots,
+        margin_use=limits.margin_use,
+        volume_open=caps.volume_open + sum(held, Decimal(0)),
+        loss_room=min(rooms, default=None),
     )
 
 

@@ -11,6 +11,8 @@ import math
 from typing import NamedTuple
 
 from trading.engine.kernels import kernel
+from trading.engine.sizing.margins import STOP_OUT_LEVEL as STOP_OUT_PERCENT
+from trading.engine.sizing.margins import margin_terms
 from trading.engine.types import Conversion, Costs, Instrument
 
 
@@ -28,14 +30,17 @@ class Contract(NamedTuple):
     swap_short: float
     """Points (ticks) per night."""
     inverse: bool
-    """Profit converts at 1 / price instead of at the given rate."""
-    leverage: float
+    """Profit converts at rate / price instead of at the given rate."""
+    margin_share: float
+    """Of the notional value, that a position needs as margin."""
+    step_margin: float
+    """Margin of one step that does not depend on the price, profit currency."""
     least_distance: int
     """Ticks that a stop or a take must at least be away from the closing price."""
 
 
-STOP_OUT_LEVEL = 0.5
-"""Share of the used margin under which the broker closes (50 %, the ESMA retail rule)."""
+STOP_OUT_LEVEL = float(STOP_OUT_PERCENT / 100)
+"""Share of the used margin under which the broker closes."""
 
 
 @kernel
@@ -65,7 +70,7 @@ def reaches(side: int, price: int, level: int) -> bool:
 @kernel
 def rate_at(contract: Contract, price: int, rate: float) -> float:
     """Account currency per unit of profit currency at `price`."""
-    return 1.0 / (price * contract.tick_size) if contract.inverse else rate
+    return rate / (price * contract.tick_size) if contract.inverse else rate
 
 
 @kernel
@@ -95,24 +100,10 @@ def swap_of(
 
 @kernel
 def margin_of(contract: Contract, steps: int, price: int, rate: float) -> float:
-    """Margin of a position at `price`: notional in account currency over leverage."""
+    """Margin of a position at `price`, account currency."""
     notional = steps * contract.step_tick_value * price
-    return notional * rate_at(contract, price, rate) / contract.leverage
-
-
-@kernel
-def loss_per_step(
-    contract: Contract, side: int, price: int, stop_distance: int, rate: float
-) -> float:
-    """Loss of one step when the stop is hit, slippage on both sides and commission included.
-
-    An inverse rate is taken at the lower of entry and stop, where a loss weighs most.
-    """
-    stop = price - side * stop_distance
-    worst = min(price, stop)
-    ticks = stop_distance + 2 * contract.slippage
-    value = ticks * contract.step_tick_value * rate_at(contract, worst, rate)
-    return value + contract.step_commission
+    margin = notional * contract.margin_share + steps * contract.step_margin
+    return margin * rate_at(contract, price, rate)
 
 
 @kernel
@@ -134,8 +125,11 @@ def is_below(amount: float, reference: float, share: float) -> bool:
 def contract_of(
     instrument: Instrument, costs: Costs, conversion: Conversion, leverage: int
 ) -> Contract:
-    """The floats of a symbol, from its Decimal specification."""
-    step = instrument.volume_step
+    """The floats of a symbol, from its Decimal specification.
+
+    EngineError where its margin cannot be worked out.
+    """
+    step, margin = instrument.volume_step, margin_terms(instrument, leverage)
     return Contract(
         tick_size=float(instrument.tick_size),
         step_tick_value=float(instrument.tick_value * step),
@@ -144,6 +138,7 @@ def contract_of(
         swap_long=float(instrument.swap_long),
         swap_short=float(instrument.swap_short),
         inverse=conversion.inverse,
-        leverage=float(leverage),
+        margin_share=float(margin.share),
+        step_margin=float(margin.fixed * step),
         least_distance=max(1, instrument.stops_level),
     )

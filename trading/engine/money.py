@@ -13,6 +13,8 @@ from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from trading.engine.types import Conversion, EngineError, Instrument, Quote
 
 _NEARLY_ONE = 1 + Decimal("1e-12")
+_CENTS = {"USC": "USD", "EUC": "EUR", "GBX": "GBP"}
+"""Currencies of which a hundred make a whole one: those of cent accounts, and pence of shares."""
 
 
 def price_to_ticks(price: Decimal, tick_size: Decimal) -> int:
@@ -102,24 +104,32 @@ def conversion_for(
     """How the profit of `instrument` becomes account currency, given the quotes at hand.
 
     Direct pair, then its inverse, then both legs through USD; each on the side that makes a loss
-    larger. EngineError names the missing pair.
+    larger. A currency of cents counts a hundred to its whole one. EngineError names the missing
+    pair.
     """
-    profit = instrument.profit_currency
-    if profit == account_currency:
-        return Conversion()
-    if instrument.base_currency == account_currency:
-        return Conversion(inverse=True)
-    rate = _pair_rate(profit, account_currency, quotes)
-    if rate is None and "USD" not in (profit, account_currency):
-        first = _pair_rate(profit, "USD", quotes)
-        second = _pair_rate("USD", account_currency, quotes)
+    profit, parts = _whole(instrument.profit_currency)
+    account, cents_of_account = _whole(account_currency)
+    scale = cents_of_account / parts
+    if profit == account:
+        return Conversion(scale)
+    if instrument.base_currency == account:
+        return Conversion(scale, inverse=True)
+    rate = _pair_rate(profit, account, quotes)
+    if rate is None and "USD" not in (profit, account):
+        first, second = _pair_rate(profit, "USD", quotes), _pair_rate("USD", account, quotes)
         rate = first * second if first and second else None
     if rate is None:
         raise EngineError(
-            f"{instrument.symbol}: expected a quote of {profit}{account_currency} or "
-            f"{account_currency}{profit} to convert {profit} into {account_currency}, was none"
+            f"{instrument.symbol}: expected a quote of {profit}{account} or {account}{profit} "
+            f"to convert {profit} into {account}, was none"
         )
-    return Conversion(rate=rate)
+    return Conversion(rate * scale)
+
+
+def _whole(currency: str) -> tuple[str, Decimal]:
+    """The currency that is quoted, and how many of the given one it is worth."""
+    whole = _CENTS.get(currency)
+    return (currency, Decimal(1)) if whole is None else (whole, Decimal(100))
 
 
 def _pair_rate(origin: str, target: str, quotes: Mapping[str, Quote]) -> Decimal | None:

@@ -36,13 +36,15 @@ def report_text(result: Result, *, with_trades: bool = False) -> str:
 def _head(result: Result) -> list[str]:
     s: Any = result.settings
     params = ", ".join(f"{name} {value}" for name, value in s["params"].items())
+    sizing = ", ".join(f"{name} {value}" for name, value in s["sizing"].items())
     limits = ", ".join(f"{name} {value}" for name, value in s["limits"].items())
     return [
         f"{s['strategy']} on {s['symbol']}: {s['from'][:16]} to {s['to'][:16]} UTC",
         f"  bars       {s['bars']:,} after {s['warm_up_bars']:,} to warm up",
         f"  params     {params}",
         f"  account    {s['balance']} {s['currency']}, leverage {s['leverage']},"
-        f" risk {s['risk_percent']} % a trade, profit converted by {s['conversion']}",
+        f" profit converted by {s['conversion']}",
+        f"  sizing     {sizing}",
         f"  limits     {limits}",
         f"  costs      spread {s['mean_spread_ticks']:g} ticks (mean),"
         f" commission {s['commission_per_lot']} {s['currency']} a lot,"

@@ -24,16 +24,19 @@ from trading.engine.exits import aim, judge_bar, judge_end, judge_inside, judge_
 from trading.engine.fills import Contract
 from trading.engine.kernels import inlined, kernel
 from trading.engine.quiet import count_entries, ride, wait
+from trading.engine.sizing import scales, twin
+from trading.engine.sizing.twin import Ask, Evidence, Purse, Recipe, Size, size_of
 from trading.engine.tape import (
     DAILY_LOSS,
     DENIAL_CODES,
     FAR,
     NONE,
+    SIGNAL,
+    SIZING,
     SPREAD_TOO_WIDE,
     STATE,
     STOP_REQUIRED,
     TRADE,
-    VOLUME_BELOW_MIN,
     Bar,
     Calendar,
     Entry,
@@ -55,7 +58,8 @@ def simulate(tape: Tape, contract: Contract, rules: Rules, calendar: Calendar) -
     Other Python threads run meanwhile.
     """
     state = np.zeros(1, STATE)
-    state["balance"] = state["day_start"] = rules.balance
+    for name in ("balance", "day_start", "day_balance", "peak"):
+        state[name] = rules.balance
     trades = np.empty(count_entries(tape.side) + 1, TRADE)
     # the last place, index NONE, counts the entries that nothing forbade
     denials = np.zeros(len(DENIAL_CODES) + 1, np.int64)
@@ -98,7 +102,7 @@ def _run(
             _leave(s, bar, judge_open(s, bar, contract, wanted), contract, trades[s.trades])
         if s.side == 0 and is_fresh:
             wish = _wish_at(tape, t - 1)
-            denials[_follow_signal(s, bar, wish, contract, rules, trades[s.trades])] += 1
+            denials[_follow_signal(s, bar, wish, contract, rules, trades)] += 1
         elif s.side != 0:
             _leave_inside(s, bar, judge_bar(s, bar, contract), contract, trades[s.trades])
         if t == last and s.side != 0:
@@ -131,6 +135,7 @@ def _wish_at(tape: Tape, row: int) -> Wish:
         _at(tape.take, row) * tape.take_scale,
         _at(tape.trail, row) * tape.trail_scale,
         _at(tape.entry, row),
+        _at(tape.measure, row),
     )
 
 
@@ -156,6 +161,7 @@ def _roll_over(s: State, bar: Bar, contract: Contract, calendar: Calendar, night
             nights = calendar.nights[night]
             s.swap += fills.swap_of(contract, s.side, s.steps, nights, price, bar.rate)
         night += 1
+    s.day_balance = s.balance
     s.day_start = fills.round_cents(max(s.balance, _equity(s, bar, bar.open, contract)))
     return night
 
@@ -180,6 +186,7 @@ def _exit(s: State, bar: Bar, verdict: Verdict, contract: Contract, row: Trade) 
     row.profit, row.commission, row.swap, row.risk = profit, 2.0 * half, s.swap, s.risk
     row.worst, row.best = float(s.worst), float(s.best)
     s.balance = fills.round_cents(s.balance + profit + s.swap - half)
+    s.peak = max(s.peak, s.balance)
     s.trades += 1
     s.side = 0
     s.swap = 0.0
@@ -203,7 +210,7 @@ def _leave_inside(s: State, bar: Bar, verdict: Verdict, contract: Contract, row:
 
 @kernel
 def _follow_signal(
-    s: State, bar: Bar, wish: Wish, contract: Contract, rules: Rules, row: Trade
+    s: State, bar: Bar, wish: Wish, contract: Contract, rules: Rules, trades: RecordArray
 ) -> int:
     """What the close of the bar before asked for, done at this open; the denial's code or NONE."""
     quote = bar.open + bar.spread if wish.side > 0 else bar.open
@@ -212,16 +219,19 @@ def _follow_signal(
         price = int(wish.entry / contract.tick_size + 0.5) if 0.0 < wish.entry < np.inf else 0
     entry = _entry_of(wish, contract, price)
     denial = _denial(s, bar, entry, contract, rules)
-    steps = _allowed_steps(s, bar, entry, contract, rules) if denial == NONE else 0
-    if denial == NONE and steps < rules.min_steps:
-        denial = VOLUME_BELOW_MIN
     if denial != NONE:
         return denial
+    seen = _evidence(s, bar, wish.measure, rules.recipe, trades)
+    ask = Ask(entry.side, entry.price, entry.stop_distance, bar.rate)
+    size = size_of(rules.recipe, contract, ask, _purse(s, rules), seen)
+    if size.steps < 0:
+        return SIZING - 1 - size.steps
+    row = trades[s.trades]
     if price == quote:
-        _enter(s, bar, entry, steps, contract)
+        _enter(s, bar, entry, size, contract)
         _leave_inside(s, bar, judge_bar(s, bar, contract), contract, row)
     else:
-        _pending(s, bar, (entry, steps, price, quote), contract, row)
+        _pending(s, bar, (entry, size, quote), contract, row)
     return NONE
 
 
@@ -264,15 +274,57 @@ def _denial(s: State, bar: Bar, entry: Entry, contract: Contract, rules: Rules) 
 
 
 @kernel
-def _allowed_steps(s: State, bar: Bar, entry: Entry, contract: Contract, rules: Rules) -> int:
-    """Steps that risk budget, largest order and margin allow."""
-    loss = fills.loss_per_step(contract, entry.side, entry.price, entry.stop_distance, bar.rate)
-    margin = fills.margin_of(contract, 1, entry.price, bar.rate)
-    return min(
-        fills.whole_steps(s.balance * rules.risk, loss),
-        rules.max_steps,
-        fills.whole_steps(s.balance * rules.margin_use, margin),
-    )
+def _purse(s: State, rules: Rules) -> Purse:
+    """The account without a position."""
+    room = np.inf
+    if rules.daily_loss != np.inf:
+        room = s.balance - s.day_start * (1.0 - rules.daily_loss)
+    return Purse(s.balance, s.balance, 0.0, 0.0, s.day_balance, s.peak, room, np.inf)
+
+
+@kernel
+def _evidence(s: State, bar: Bar, measure: float, recipe: Recipe, trades: RecordArray) -> Evidence:
+    """What was measured, and the trades so far: one that the signal at hand has just closed is
+    counted at the next."""
+    known = s.trades
+    if known > 0:
+        row = trades[known - 1]
+        known -= int(row.exit_bar == bar.row and row.reason == SIGNAL)
+    if recipe.method == twin.KELLY:
+        while s.counted < known:
+            _count(s, trades[s.counted])
+            s.counted += 1
+    is_below = recipe.curve_factor < 1.0 and _is_below_mean(trades, known)
+    return Evidence(measure, known, s.wins, s.won, s.lost, is_below)
+
+
+@kernel
+def _count(s: State, row: Trade) -> None:
+    """Take a trade into the record, in R."""
+    r = _net_cents(row) / 100.0 / fills.round_cents(row.risk)
+    if r > 0.0:
+        s.wins += 1
+        s.won += r
+    else:
+        s.lost -= r
+
+
+@kernel
+def _is_below_mean(trades: RecordArray, known: int) -> bool:
+    """Whether equity after the last trade is below its mean after the last 20: `scales`, in cents
+    counted back from the last."""
+    if known < scales.CURVE_TRADES:
+        return False
+    equity, total = 0, 0
+    for k in range(known - 1, known - scales.CURVE_TRADES, -1):
+        equity -= _net_cents(trades[k])
+        total += equity
+    return total > 0
+
+
+@kernel
+def _net_cents(row: Trade) -> int:
+    return math.floor((row.profit - row.commission + row.swap) * 100.0 + 0.5)
 
 
 @kernel
@@ -288,16 +340,16 @@ def _are_levels_allowed(bar: Bar, entry: Entry, contract: Contract) -> bool:
 
 
 @kernel
-def _enter(s: State, bar: Bar, entry: Entry, steps: int, contract: Contract) -> None:
+def _enter(s: State, bar: Bar, entry: Entry, size: Size, contract: Contract) -> None:
     """The position after its fill; its levels hang on the price before slippage."""
-    loss = fills.loss_per_step(contract, entry.side, entry.price, entry.stop_distance, bar.rate)
+    steps = size.steps
     s.balance = fills.round_cents(s.balance - fills.half_commission(contract, steps))
     s.side, s.steps, s.entry, s.bar = entry.side, steps, entry.fill, bar.row
     s.stop = s.first_stop = entry.price - entry.side * entry.stop_distance
     s.take = entry.price + entry.side * entry.take_distance
     s.trail = entry.trail
     s.margin = fills.margin_of(contract, steps, entry.fill, bar.rate)
-    s.risk = loss * steps
+    s.risk = size.loss * steps
     s.worst = s.best = entry.fill
 
 
@@ -305,7 +357,7 @@ def _enter(s: State, bar: Bar, entry: Entry, steps: int, contract: Contract) -> 
 def _pending(
     s: State,
     bar: Bar,
-    order: tuple[Entry, int, int, int],
+    order: tuple[Entry, Size, int],
     contract: Contract,
     row: Trade,
 ) -> None:
@@ -315,7 +367,8 @@ def _pending(
     range reaches it. The take follows a stop entry on any path that reaches it; a limit entry is
     only sure to see the close.
     """
-    entry, steps, price, quote = order
+    entry, size, quote = order
+    price = entry.price
     is_stop = fills.reaches(entry.side, price, quote)
     shift = bar.spread if entry.side > 0 else 0
     up, down = bar.high + shift, bar.low + shift
@@ -327,7 +380,7 @@ def _pending(
         return
     fill = entry.fill if is_stop else price
     filled = Entry(entry.side, price, fill, entry.stop_distance, entry.take_distance, entry.trail)
-    _enter(s, bar, filled, steps, contract)
+    _enter(s, bar, filled, size, contract)
     start = price - entry.side * bar.spread
     best = bar.close
     if is_stop:

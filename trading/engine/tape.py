@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
 from trading.engine import risk
 from trading.engine.risk import Limits
+from trading.engine.sizing import Base, Caps, Code, Method, SizingRule, twin
 from trading.engine.ticks import RecordArray, TickBars
 from trading.engine.types import (
+    EngineError,
     ExitReason,
     FloatArray,
     Instrument,
@@ -31,8 +33,14 @@ EXIT_REASONS: Final = (
     ExitReason.END,
 )
 """The reason of each code above, by index."""
-SPREAD_TOO_WIDE, DAILY_LOSS, STOP_REQUIRED, VOLUME_BELOW_MIN = 0, 1, 2, 3
-DENIAL_CODES: Final = ("SPREAD_TOO_WIDE", "DAILY_LOSS", "STOP_REQUIRED", "VOLUME_BELOW_MIN")
+SPREAD_TOO_WIDE, DAILY_LOSS, SIZING = 0, 1, 2
+STOP_REQUIRED: Final = SIZING + twin.CODES.index(Code.STOP_REQUIRED)
+DENIAL_CODES: Final = ("SPREAD_TOO_WIDE", "DAILY_LOSS", *(code.value for code in twin.CODES))
+"""From SIZING on those of a size that is none."""
+
+
+UNMEASURED: Final = np.array([np.nan])
+"""The measure of a sizing rule that needs none."""
 
 
 class Tape(NamedTuple):
@@ -49,6 +57,8 @@ class Tape(NamedTuple):
     take: FloatArray
     trail: FloatArray
     entry: FloatArray
+    measure: FloatArray
+    """What the sizing rule measures of the bars, see `sizing.measures`."""
     stop_scale: float = 1.0
     """What the stop's column is multiplied by: many runs may share one column."""
     take_scale: float = 1.0
@@ -59,16 +69,11 @@ class Rules(NamedTuple):
     """Money management of a run, in steps, ticks and shares."""
 
     balance: float
-    risk: float
-    """Share of the balance lost at the stop."""
-    min_steps: int
-    max_steps: int
+    recipe: twin.Recipe
     max_spread: float
     """Ticks; infinite = not limited."""
     daily_loss: float
     """Share of the day's start equity; infinite = not limited."""
-    margin_use: float
-    """Share of equity that may be margin."""
 
 
 class Calendar(NamedTuple):
@@ -109,7 +114,16 @@ class State(Protocol):
 
     balance: float
     day_start: float
+    day_balance: float
+    """Balance at the day's start."""
+    peak: float
+    """The highest balance there was."""
     trades: int
+    counted: int
+    """Trades that are summed up in the following three."""
+    wins: int
+    won: float
+    lost: float
     side: int
     steps: int
     entry: int
@@ -157,6 +171,7 @@ class Wish(NamedTuple):
     take: float
     trail: float
     entry: float
+    measure: float
 
 
 class Bar(NamedTuple):
@@ -193,11 +208,13 @@ class Entry(NamedTuple):
     trail: int
 
 
-def tape_of(bars: TickBars, signals: Signals, rate: FloatArray) -> Tape:
-    """Bars and the signals of the same rows; `rate` has a value per bar or one for all."""
+def tape_of(
+    bars: TickBars, signals: Signals, rate: FloatArray, measure: FloatArray = UNMEASURED
+) -> Tape:
+    """Bars and the signals of the same rows; rate and measure have a value per bar or one."""
     wishes = (signals.stop, signals.take, signals.trail, signals.entry)
     stop, take, trail, entry = map(_slim, wishes)
-    return Tape(bars.time, bars.rows, rate, signals.side, stop, take, trail, entry)
+    return Tape(bars.time, bars.rows, rate, signals.side, stop, take, trail, entry, measure)
 
 
 def _slim(column: FloatArray) -> FloatArray:
@@ -205,28 +222,25 @@ def _slim(column: FloatArray) -> FloatArray:
     return column[:1].copy() if column.strides == (0,) else column
 
 
-def rules_of(
-    instrument: Instrument, limits: Limits, balance: Decimal, risk_percent: Decimal
-) -> Rules:
+def rules_of(instrument: Instrument, limits: Limits, balance: Decimal, rule: SizingRule) -> Rules:
     """The money management that `decide` applies with the same limits.
 
     `max_positions` is not among it: the simulator holds one position, and only a limit of 0 would
-    make a difference.
+    make a difference. EngineError for a rule that no simulation can follow.
     """
-    step = instrument.volume_step
-    largest = instrument.volume_max
-    if limits.max_lots is not None:
-        largest = min(largest, limits.max_lots)
-    if limits.max_positions == 0:
-        largest = Decimal(0)
+    if rule.method is Method.KELLY and rule.start_percent == 0:
+        raise EngineError(
+            "Expected a start_percent above 0 for KELLY: before its first trade a backtest has none"
+        )
+    if rule.base is Base.LOSS_ROOM and limits.daily_loss is None:
+        raise EngineError("Expected a daily loss limit, which leaves the LOSS_ROOM, was none")
+    largest = Decimal(0) if limits.max_positions == 0 else limits.max_lots
+    caps = Caps(max_lots=largest, margin_use=limits.margin_use)
     return Rules(
         balance=float(balance),
-        risk=float(risk_percent / 100),
-        min_steps=int((instrument.volume_min / step).to_integral_value(ROUND_CEILING)),
-        max_steps=int((largest / step).to_integral_value(ROUND_FLOOR)),
+        recipe=twin.recipe_of(rule, instrument, caps),
         max_spread=float("inf") if limits.max_spread is None else float(limits.max_spread),
         daily_loss=float("inf") if limits.daily_loss is None else float(limits.daily_loss / 100),
-        margin_use=float(limits.margin_use / 100),
     )
 
 

@@ -60,6 +60,23 @@ class ExitReason(StrEnum):
     """The platform closed it: it could be given no stop, or the weekend was near."""
 
 
+class Calculation(StrEnum):
+    """How a broker works out profit and margin, by MetaTrader's names; see `sizing.margins`.
+
+    Profit is distance x contract size, of FUTURES distance / tick size x tick price.
+    """
+
+    FOREX = "FOREX"
+    FOREX_NO_LEVERAGE = "FOREX_NO_LEVERAGE"
+    FUTURES = "FUTURES"
+    CFD = "CFD"
+    CFDINDEX = "CFDINDEX"
+    CFDLEVERAGE = "CFDLEVERAGE"
+    STOCKS = "EXCH_STOCKS"
+    OTHER = "OTHER"
+    """Not known to us: nothing of it is sized."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Bars:
     """Closed bars of one symbol and timeframe: equally long arrays, oldest first.
@@ -122,16 +139,32 @@ class Instrument:
     """Weekday (Monday 0) whose 17:00 New York rollover books three nights."""
     stops_level: int = 0
     """Least distance of stop and take from the price, in ticks."""
+    calculation: Calculation = Calculation.FOREX
+    tick_price: Decimal | None = None
+    """Profit currency that one lot of FUTURES gains per tick; counts in the margin of CFDINDEX."""
+    margin_initial: Decimal = Decimal(0)
+    """Margin of one lot where the broker fixes it, in `margin_currency`; 0 = by the formula."""
+    margin_currency: str = ""  # the profit currency
+    margin_rate: Decimal = Decimal(1)
+    """What the broker multiplies the margin with."""
+    volume_limit: Decimal | None = None
+    """Most lots of the symbol to one side, open and resting; None = not limited."""
 
     def __post_init__(self) -> None:
-        for name in ("tick_size", "contract_size", "volume_min", "volume_step", "volume_max"):
+        sizes = ("tick_size", "contract_size", "volume_min", "volume_step", "volume_max")
+        for name in (*sizes, "margin_rate", "tick_price", "volume_limit"):
             value = getattr(self, name)
-            if not (value.is_finite() and value > 0):
+            if value is not None and not (value.is_finite() and value > 0):
                 raise EngineError(f"{self.symbol}: expected {name} > 0, was {value}")
+        if not (self.margin_initial.is_finite() and self.margin_initial >= 0):
+            found = self.margin_initial
+            raise EngineError(f"{self.symbol}: expected margin_initial >= 0, was {found}")
 
     @property
     def tick_value(self) -> Decimal:
         """Profit currency gained by one lot per tick."""
+        if self.calculation is Calculation.FUTURES and self.tick_price is not None:
+            return self.tick_price
         return self.tick_size * self.contract_size
 
 
@@ -259,9 +292,9 @@ class AccountState:
 class Conversion:
     """From a symbol's profit currency to the account's.
 
-    `inverse` says that the symbol's own base is the account currency (USDJPY on a USD account):
-    then one unit is worth 1 / price. Otherwise it is worth `rate`, taken on the side that makes a
-    loss larger.
+    One unit is worth `rate`, taken on the side that makes a loss larger. `inverse` says that the
+    symbol's own base is the account currency (USDJPY on a USD account): then it is worth
+    `rate` / price, where the rate is 1, or 100 on an account in cents.
     """
 
     rate: Decimal = Decimal(1)
@@ -269,7 +302,7 @@ class Conversion:
 
     def at(self, price: Decimal) -> Decimal:
         """Account currency per unit of profit currency when the symbol trades at `price`."""
-        return 1 / price if self.inverse else self.rate
+        return self.rate / price if self.inverse else self.rate
 
 
 @dataclass(frozen=True, slots=True)

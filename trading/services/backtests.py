@@ -13,6 +13,7 @@ from trading.engine import strategies
 from trading.engine.backtest import BacktestRequest, Result, Terms, backtest
 from trading.engine.bars import timeframe_seconds
 from trading.engine.conversion import Leg, check_known, rates_known
+from trading.engine.sizing import SizingRule
 from trading.engine.strategies.base import Strategy as Rule
 from trading.engine.types import (
     TIMEFRAMES,
@@ -47,7 +48,7 @@ class BacktestSpec:
     currency: str = "USD"
     balance: Decimal = Decimal(10_000)
     leverage: int = 30
-    risk_percent: Decimal = Decimal("0.5")
+    sizing: SizingRule = SizingRule()
 
 
 def backtest_run(*, spec: BacktestSpec) -> Result:
@@ -66,7 +67,7 @@ def backtest_run(*, spec: BacktestSpec) -> Result:
         currency=spec.currency,
         balance=spec.balance,
         leverage=spec.leverage,
-        risk_percent=spec.risk_percent,
+        sizing=spec.sizing,
     )
     terms = _converted(terms, spec, symbol, bars.time, start)
     return backtest(BacktestRequest(strategy, bars, terms, start))

@@ -20,6 +20,7 @@ from trading.engine import money
 from trading.engine.decide import Decision, Plan, decide
 from trading.engine.orders import OrderStatus
 from trading.engine.risk import Limits
+from trading.engine.sizing import fractional
 from trading.engine.strategies import build
 from trading.engine.symbols import quotes_by_pair
 from trading.engine.types import (
@@ -149,7 +150,7 @@ def plan_of(deployment: Deployment, limits: Limits | None = None) -> Plan:
     return Plan(
         strategy=build(deployment.strategy.kind, deployment.strategy.params),
         symbol=deployment.symbol.name,
-        risk_percent=deployment.risk_percent,
+        sizing=fractional(deployment.risk_percent),
         limits=limits or limits_of(deployment=deployment),
         magic=deployment.pk,
     )

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from trading.engine.report import report_text
+from trading.engine.sizing import SizingRule, rule_of
 from trading.engine.strategies import REGISTRY
 from trading.engine.types import TIMEFRAMES, EngineError
 from trading.selectors.bars import SymbolUnknown
@@ -40,7 +41,10 @@ class Command(BaseCommand):
         add("--spread", type=int, metavar="TICKS", help="Replaces the spreads of the bars")
         add("--commission", type=decimal, metavar="MONEY", help="Round turn per lot")
         add("--slippage", type=int, metavar="TICKS", help="At market orders and stops")
-        add("--risk", type=decimal, default=Decimal("0.5"), help="Percent lost at the stop: 0.5")
+        add(
+            "--risk", metavar="VALUE", help="Of the sizing method; usually percent at the stop: 0.5"
+        )
+        add("--sizing", type=mapping, default={}, help='JSON: {"method": "ATR", "atr_multiple": 3}')
         add("--balance", type=decimal, default=Decimal(10_000), help="10000")
         add("--leverage", type=int, default=30, help="30")
         add("--account-currency", type=str.upper, default="USD", help="USD")
@@ -84,6 +88,11 @@ def mapping(text: str) -> dict[str, object]:
     return found
 
 
+def _sizing(options: dict[str, Any]) -> SizingRule:
+    value = {} if options["risk"] is None else {"value": options["risk"]}
+    return rule_of({**options["sizing"], **value})
+
+
 def _spec(options: dict[str, Any]) -> BacktestSpec:
     return BacktestSpec(
         strategy=options["strategy"],
@@ -99,5 +108,5 @@ def _spec(options: dict[str, Any]) -> BacktestSpec:
         currency=options["account_currency"],
         balance=options["balance"],
         leverage=options["leverage"],
-        risk_percent=options["risk"],
+        sizing=_sizing(options),
     )
