@@ -20,7 +20,7 @@ from typing import Any
 from bench.harness import busy, report, spread_of
 from tests.metaapi_emulator.running import EmulatorSite, emulator_process
 from trading.brokers.base import EntryRequest
-from trading.brokers.metaapi import Hosts, MetaApiBroker, MetaApiClient
+from trading.brokers.metaapi import Hosts, MetaApiBroker, MetaApiClient, Money
 from trading.brokers.metaapi.budget import Allowance, Budget
 from trading.engine.types import OrderKind
 
@@ -63,7 +63,7 @@ def broker_at(site: EmulatorSite, remote: str) -> MetaApiBroker:
     """The broker of a worker, without having to wait for a turn."""
     budget = Budget(Allowance(rate=1000.0, burst=1000.0, reserve=10.0))
     client = MetaApiClient(site.token, remote, Hosts(base_url=site.url), budget=budget)
-    return MetaApiBroker(client, "USD", 100)
+    return MetaApiBroker(client, Money("USD", 100))
 
 
 def by_adapter(broker: MetaApiBroker, number: int) -> None:
