@@ -7,6 +7,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from time import time
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from tests.metaapi_emulator.running import EmulatorSite, emulator_thread
 from tests.services.metaapi_desk import account_at, client_at
 from trading.engine.sessions import WEEKDAYS
 from trading.models import Account, Installation, QuoteBoard, Symbol
+from trading.selectors.heartbeats import stamp_key
 from trading.services import doctor_brokers, doctor_platform
 from trading.services.doctor import doctor_run, exit_code
 from trading.services.findings import Check, Finding, Status
@@ -87,6 +89,20 @@ def test_without_a_worker_the_queue_is_left_as_it_was() -> None:
     finding = doctor_platform.queue_check(seconds=0.2)
     assert verdict(finding, "no worker answered within 0.2 s, 1 tasks wait") == "WARN"
     assert OrmQ.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("age", "status", "words"),
+    [(2, "PASS", "2 s old"), (30, "WARN", "30 s old"), (90, "FAIL", "it died or stands still")],
+)
+def test_processes_are_judged_by_their_stamps(age: float, status: str, words: str) -> None:
+    cache.set(stamp_key("gateway"), time() - age)
+    assert verdict(doctor_platform.process_check("gateway"), words) == status
+
+
+def test_a_process_that_never_ran_or_ended_in_order_is_not_missed() -> None:
+    cache.delete(stamp_key("gateway"))
+    assert verdict(doctor_platform.process_check("gateway"), "not running") == "WARN"
 
 
 @pytest.mark.django_db(transaction=True)

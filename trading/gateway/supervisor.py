@@ -17,6 +17,7 @@ from trading.gateway.sweeper import Sweeper
 from trading.models import Account
 from trading.services.accounts import account_halt, account_wait
 from trading.services.bootstrap import metaapi_create
+from trading.services.heartbeats import Heartbeat
 from trading.services.journal import journal_ingest
 from trading.services.leases import Grip, LeaseRefused, lease_acquire, lease_release, lease_renew
 from trading.services.markets import Feed, feeds, market_clock_save, sources_known
@@ -79,6 +80,7 @@ class Supervisor:
         self._live: dict[str, Live] = {}
         self._sweeper = Sweeper()
         self._porter = Porter()
+        self._heartbeat = Heartbeat("gateway")
         self._refused: dict[str, float] = {}
         self._saved = monotonic()
         self._looked = -inf
@@ -90,12 +92,14 @@ class Supervisor:
         self._porter.start()
         try:
             while not self.stopping:
+                self._heartbeat.beat()
                 self._try_step()
                 sleep(STEP_SECONDS)
         finally:
             self._porter.stop()
             for source in list(self._live):
                 self._end(source)
+            self._heartbeat.end()
 
     def _try_step(self) -> None:
         """A database that is away is waited for: nothing is traded meanwhile."""

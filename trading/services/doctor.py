@@ -9,6 +9,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from trading.models import Account, Connection, Deployment
+from trading.selectors.heartbeats import PROCESSES
 from trading.services import doctor_brokers as brokers
 from trading.services import doctor_platform as platform
 from trading.services.findings import Check, Finding, Status, failed
@@ -21,6 +22,7 @@ PLATFORM: Final[dict[str, Callable[[], Finding]]] = {
     "database write": platform.writing_check,
     "redis": platform.redis_check,
     "queue": platform.queue_check,
+    **{f"process: {name}": partial(platform.process_check, name) for name in PROCESSES},
     "disk": platform.disk_check,
     "keys": platform.keys_check,
     "sdk": platform.sdk_check,
@@ -29,6 +31,7 @@ _ASKED = "Is the account deployed and connected at MetaApi?"
 CURES: Final = {
     "database": "Is DATABASE_URL right, and does the server run?",
     "redis": "Is REDIS_URL right, and does the server run?",
+    "process": "Is REDIS_URL right, and does the server run?",
     "clock": _ASKED,
     "specification": _ASKED,
 }

@@ -24,12 +24,23 @@ from django_q.tasks import async_task
 
 from trading.models import Account, Installation
 from trading.models.fields import EncryptedTextField
+from trading.selectors.heartbeats import heartbeats
 from trading.services.findings import Finding, failed, passed, warned, worst
 
 SDK: Final = "metaapi-cloud-sdk"
 SDK_VERSION: Final = "29.1.1"
 CANARY: Final = "trading.tasks.answer_canary"
 CANARY_SECONDS: Final = 10.0
+LATE_SECONDS: Final = 15.0
+DEAD_SECONDS: Final = 60.0
+"""Age of the last stamp of a process; it stamps every five seconds."""
+STARTS: Final = {
+    "web": "daphne tradebot.web:application",
+    "worker": "manage.py qworker",
+    "gateway": "manage.py gateway",
+    "notifier": "manage.py notifier",
+}
+"""What starts each process; `manage.py up` starts all."""
 NEWEST: Final = 100
 """Queued tasks among which an unanswered canary is looked for."""
 
@@ -98,6 +109,19 @@ def queue_check(seconds: float = CANARY_SECONDS) -> Finding:
         f"no worker answered within {seconds:g} s, {waiting} tasks wait",
         "Start a worker: manage.py qworker; if one runs, it is busy or stands still",
     )
+
+
+def process_check(process: str) -> Finding:
+    """Does it live? One that ended in order, or never ran, is not missed."""
+    age, start = heartbeats()[process], STARTS[process]
+    if age is None:
+        return warned("not running", f"Start it, if it shall run: {start}")
+    detail = f"its last stamp is {age:.0f} s old"
+    if age > DEAD_SECONDS:
+        return failed(f"{detail}: it died or stands still", f"Look at its log, start it: {start}")
+    if age > LATE_SECONDS:
+        return warned(detail, "It is busy, or just starts again: ask once more")
+    return passed(detail)
 
 
 def disk_check() -> Finding:

@@ -8,7 +8,6 @@ from types import FrameType
 from typing import Final
 
 import structlog
-from django.core.cache import cache
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 
@@ -18,10 +17,8 @@ from notifications.services import (
     delivery_send,
     events_match,
 )
+from trading.services.heartbeats import Heartbeat
 
-STAMP: Final = "stamp:notifier"
-"""Cache key of the epoch second this process was last seen alive."""
-STAMP_SECONDS: Final = 5.0
 IDLE_SECONDS: Final = 0.5
 OUTAGE_SECONDS: Final = 2.0
 GRACE_SECONDS: Final = 1.5
@@ -34,7 +31,7 @@ class Command(BaseCommand):
     def __init__(self) -> None:
         super().__init__()
         self.stopping = False
-        self.stamped = -STAMP_SECONDS
+        self.heartbeat = Heartbeat("notifier")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="do what is due now, then exit")
@@ -42,6 +39,7 @@ class Command(BaseCommand):
     def handle(self, *, once: bool, **options: object) -> None:
         if once:
             self.drain()
+            self.heartbeat.end()
             return
         signal.signal(signal.SIGTERM, self.stop)
         signal.signal(signal.SIGINT, self.stop)
@@ -56,6 +54,7 @@ class Command(BaseCommand):
         worker.join(GRACE_SECONDS)
         if not self.stopping:
             raise CommandError("The notifier ended by itself, see the log")
+        self.heartbeat.end()
         log.info("notifier stopped", message_in_flight=worker.is_alive())
 
     def stop(self, number: int, frame: FrameType | None) -> None:
@@ -65,6 +64,7 @@ class Command(BaseCommand):
         """Steps until told to stop; an outage of the database is waited out."""
         begun = False
         while not self.stopping:
+            self.heartbeat.beat()
             try:
                 if not begun:
                     channel_bootstrap()  # once: a channel that staff delete stays deleted
@@ -81,8 +81,7 @@ class Command(BaseCommand):
         """Steps until there is nothing to do."""
         for step in (self.match, self.send):
             while not self.stopping and step():
-                self.stamp()
-        self.stamp()
+                self.heartbeat.beat()
 
     def match(self) -> bool:
         """Look at the next events; False when there were none."""
@@ -95,16 +94,6 @@ class Command(BaseCommand):
             return False
         delivery_send(delivery=delivery)
         return True
-
-    def stamp(self) -> None:
-        """Say that we are alive; a cache that is away does not matter."""
-        if time.monotonic() - self.stamped < STAMP_SECONDS:
-            return
-        self.stamped = time.monotonic()
-        try:
-            cache.set(STAMP, time.time(), timeout=None)
-        except Exception as e:  # noqa: BLE001  whatever the cache raises, messages go on
-            log.warning("liveness not stamped", error=str(e))
 
     def rest(self, seconds: float) -> None:
         """Sleep in slices, so that a signal is seen soon."""

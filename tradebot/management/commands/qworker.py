@@ -32,6 +32,7 @@ from django.utils.module_loading import autodiscover_modules
 from django_q import cluster
 
 from tradebot.processes import tie_forks
+from trading.services.heartbeats import STAMP_SECONDS, Heartbeat
 
 RESTART = 70  # exit code: sysexits' EX_SOFTWARE
 TIMED_OUT, RECYCLED = 0, -2  # values of a worker's timer; above 0 it is busy
@@ -125,12 +126,17 @@ class Command(BaseCommand):
         sentinel = fork.Process(target=Sentinel, args=(stop, fork.Event(), uuid4()))
         sentinel.start()
         log.info("worker running", workers=settings.Q_CLUSTER["workers"])
+        heartbeat = Heartbeat("worker")
         while not self.asked and sentinel.is_alive():
-            if time.monotonic() - Sentinel.last_round.value > standstill:
+            silence = time.monotonic() - Sentinel.last_round.value
+            if silence > standstill:
                 break
+            if silence < STAMP_SECONDS:
+                heartbeat.beat()
             time.sleep(0.1)
         if not self.asked:
             return _give_up(sentinel)
+        heartbeat.end()
         stop.set()
         return _wait_for_end(sentinel, grace)
 

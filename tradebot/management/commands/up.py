@@ -221,7 +221,7 @@ def _programs(host: str, port: int) -> list[Program]:
     manage = [sys.executable, "manage.py"]
     daphne = [sys.executable, "-m", "daphne", "-v", "0", "-b", host, "-p", str(port)]
     return [
-        Program("web", [*daphne, "tradebot.asgi:application"], {**shared, "DATABASE_POOL": "yes"}),
+        Program("web", [*daphne, "tradebot.web:application"], {**shared, "DATABASE_POOL": "yes"}),
         Program("worker", [*manage, "qworker", "--grace", WORKER_GRACE], shared),
         Program("gateway", [*manage, "gateway"], shared),
         Program("notifier", [*manage, "notifier"], shared),
