@@ -1,6 +1,7 @@
 """A session turns quotes into stops, bars, runs and accounts that are up to date."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -34,6 +35,7 @@ from trading.services.accounts import WAITING, account_halt, account_release
 from trading.services.brokers import broker_for
 from trading.services.orders import close_request
 from trading.services.paper import paper_book_open
+from trading.services.quotes import quotes_put
 from trading.services.transitions import Cause
 
 pytestmark = pytest.mark.django_db
@@ -106,6 +108,17 @@ def test_a_stop_closes_the_position_and_tells(desk: Desk, session: Session) -> N
     session.on_quotes([desk.quote("1.09890", at(1))])
     assert Position.objects.get().exit_reason == "STOP"
     assert Event.objects.latest("id").kind == "position.closed"
+
+
+def test_a_symbol_added_since_is_watched_and_stopped(desk: Desk, session: Session) -> None:
+    added = make_symbol(source=desk.symbol.source)
+    quote = replace(desk.quote("1.10000"), symbol=added.name)
+    quotes_put(source=added.source, quotes=[quote])
+    broker_for(account=desk.account).submit(replace(BUY, symbol=added.name))
+    session.on_quotes([quote])
+    session.observe()
+    session.on_quotes([replace(desk.quote("1.09890", at(1)), symbol=added.name)])
+    assert Position.objects.get().exit_reason == "STOP"
 
 
 def test_an_open_loss_that_a_protection_minds_locks_the_account(

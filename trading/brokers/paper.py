@@ -50,12 +50,21 @@ class PaperTerms:
 
 
 class PaperBroker:
-    """A `Broker` that fills by the simulator's rules at the quotes it is given."""
+    """A `Broker` that fills by the simulator's rules at the quotes it is given.
+
+    `renew` gives the terms of now: asked for where the book holds a symbol that these do not have,
+    because another process has traded one that is new.
+    """
 
     def __init__(
-        self, terms: PaperTerms, store: PaperStore, quotes: Callable[[], Mapping[str, Quote]]
+        self,
+        terms: PaperTerms,
+        store: PaperStore,
+        quotes: Callable[[], Mapping[str, Quote]],
+        renew: Callable[[], PaperTerms] | None = None,
     ) -> None:
         self._terms = terms
+        self._renew = renew or (lambda: terms)
         self._store = store
         self._quotes = quotes
         self._watched: Book | None = None
@@ -141,6 +150,8 @@ class PaperBroker:
             raise Rejected(str(e), e.code) from e
 
     def _book(self, state: BookState, quotes: Mapping[str, Quote]) -> Book:
+        if not state.symbols <= self._terms.listings.keys():
+            self._terms = self._renew()
         book = Book(state, self._terms.listings, self._terms.currency, self._terms.leverage)
         book.quotes.update(quotes_by_pair(quotes, self._terms.canonicals))
         return book

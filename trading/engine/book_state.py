@@ -84,6 +84,11 @@ class BookState:
     positions: list[OpenPosition] = field(default_factory=list)
     pending: list[Ticket] = field(default_factory=list)
 
+    @property
+    def symbols(self) -> set[str]:
+        """What is held or waited for."""
+        return {p.symbol for p in self.positions} | {t.symbol for t in self.pending}
+
     def to_json(self) -> dict[str, Any]:
         """Plain dicts, lists, numbers and text, ready for `json.dumps`."""
         return {**asdict(self), "pending": [_ticket_to_json(ticket) for ticket in self.pending]}

@@ -151,9 +151,18 @@ def _paper(
     account: Account, quotes: Quotes | None, symbols: Sequence[Symbol] | None
 ) -> PaperBroker:
     if symbols is None:
-        symbols = list(Symbol.objects.filter(source=account.source))
+        symbols = _symbols(account)
+    terms = _paper_terms(account, symbols)
+    read = quotes or (lambda: quotes_fresh(source=account.source, names=terms.listings))
+    store = DatabasePaperStore(account.pk)
+    return PaperBroker(terms, store, read, lambda: _paper_terms(account, _symbols(account)))
+
+
+def _paper_terms(account: Account, symbols: Sequence[Symbol]) -> PaperTerms:
     listings = {s.name: Listing(s.instrument(), costs_of(s)) for s in symbols}
     canonicals = {s.name: s.canonical for s in symbols if s.canonical not in listings}
-    terms = PaperTerms(listings, account.currency, account.leverage, canonicals)
-    read = quotes or (lambda: quotes_fresh(source=account.source, names=listings))
-    return PaperBroker(terms, DatabasePaperStore(account.pk), read)
+    return PaperTerms(listings, account.currency, account.leverage, canonicals)
+
+
+def _symbols(account: Account) -> list[Symbol]:
+    return list(Symbol.objects.filter(source=account.source))
