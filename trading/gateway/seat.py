@@ -39,6 +39,7 @@ from trading.services.leases import (
 from trading.services.protection import positions_protect
 from trading.services.protections import protections_judge
 from trading.services.reconcile import account_reconcile, has_doubts
+from trading.services.resting import resting_withdraw
 from trading.services.sending import orders_nudge
 from trading.services.weekends import weekend_flatten
 
@@ -172,11 +173,12 @@ class Seat:
         return LeaseLost(f"{self.account}: epoch {grip.epoch} is over")
 
     def _keep_rules(self) -> None:
-        """Protections on open losses, and what has to be flat before the weekend."""
+        """Protections on open losses, entries that may rest no longer, flat before the weekend."""
         if monotonic() - self._ruled_at < RULES_SECONDS:
             return
         self._ruled_at = monotonic()
         protections_judge(account=self.account, at=market_now(source=self.account.source))
+        resting_withdraw(account=self.account, broker=self.broker)
         weekend_flatten(account=self.account, broker=self.broker)
 
     def _check(self, state: AccountState) -> None:
