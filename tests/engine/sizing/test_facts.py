@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
 
-from tests.engine.sizing.asking import D, ruled
-from trading.engine.sizing import Method, Record, SizingRule
+from tests.engine.sizing.asking import D, ask, ruled
+from trading.engine.sizing import Caps, Facts, Method, Record, SizingRule
 from trading.engine.sizing.facts import curve_of, record_of
 from trading.engine.sizing.measures import Measure, measure_of, measures
 from trading.engine.ticks import ticks_of
@@ -96,3 +96,9 @@ def test_the_newest_bars_say_what_all_history_says(method: Method) -> None:
         assert found is not None
         assert float(found) == pytest.approx(column[row], rel=1e-12)
     assert np.isnan(column[:14]).all()
+
+
+@pytest.mark.parametrize("value", [SizingRule(), Caps(), Facts(), Record(), ask()])
+def test_what_is_asked_cannot_be_changed(value: object) -> None:
+    with pytest.raises(FrozenInstanceError):
+        setattr(value, next(iter(value.__dataclass_fields__)), None)  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ import pytest
 
 from tests.engine.sizing.asking import FREE, INVERSE, PLENTY, D, account, ask, ruled, size
 from tests.instruments import EURUSD
+from trading.engine.risk import loss_to_stop_out
 from trading.engine.sizing import (
     Caps,
     Facts,
@@ -19,7 +20,7 @@ from trading.engine.sizing import (
     scales,
     size_position,
 )
-from trading.engine.sizing.margins import loss_to_stop_out, margin_level
+from trading.engine.sizing.margins import STOP_OUT_LEVEL, margin_level
 from trading.engine.types import Conversion, Costs
 
 ONE = Conversion()
@@ -198,7 +199,7 @@ def test_m7_margin_level_before_and_after() -> None:
 
 
 def test_m8_what_may_be_lost_until_the_stop_out() -> None:
-    assert loss_to_stop_out(D(5000), D(2500)) == 3750
+    assert loss_to_stop_out(D(5000), D(2500), STOP_OUT_LEVEL) == 3750
 
 
 @pytest.mark.parametrize(

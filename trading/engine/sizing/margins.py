@@ -70,8 +70,3 @@ def notional(instrument: Instrument, price: Decimal, rate: Decimal) -> Decimal:
 def margin_level(equity: Decimal, margin: Decimal) -> Decimal | None:
     """Equity in percent of the margin in use; None where none is."""
     return 100 * equity / margin if margin > 0 else None
-
-
-def loss_to_stop_out(equity: Decimal, margin: Decimal) -> Decimal:
-    """Money that may be lost until the margin level is the broker's stop-out level."""
-    return equity - margin * STOP_OUT_LEVEL / 100

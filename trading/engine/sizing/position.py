@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import ROUND_CEILING, Decimal
 
 from trading.engine import money
+from trading.engine.risk import loss_to_stop_out
 from trading.engine.sizing import checks, margins, methods
 from trading.engine.sizing.caps import PerLot, lots_allowed
 from trading.engine.sizing.losses import Levels, Loss, loss_of
@@ -108,10 +109,11 @@ def _margin_factors(account: AccountState, needed: Decimal) -> dict[str, str]:
     """What the account's margin looks like after an order that needs so much."""
     used = account.margin + needed
     level = margins.margin_level(account.equity, used)
+    left = loss_to_stop_out(account.equity, used, margins.STOP_OUT_LEVEL)
     return {
         "margin": f"{needed:.2f}",
         "margin_level_after": "none" if level is None else f"{level:.2f}",
-        "loss_to_stop_out_after": f"{margins.loss_to_stop_out(account.equity, used):.2f}",
+        "loss_to_stop_out_after": f"{left:.2f}",
     }
 
 
