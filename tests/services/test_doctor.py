@@ -20,7 +20,14 @@ from django_q.models import OrmQ, Task
 
 from tests.conftest import ROOT
 from tests.desk import make_desk
-from tests.factories import make_account, make_connection, make_deployment, make_lease
+from tests.factories import (
+    make_account,
+    make_connection,
+    make_deployment,
+    make_lease,
+    make_news,
+    make_risk_limit,
+)
 from tests.metaapi_emulator.running import EmulatorSite, emulator_thread
 from tests.services.metaapi_desk import account_at, client_at
 from trading.engine.sessions import WEEKDAYS
@@ -73,6 +80,21 @@ def test_a_written_row_does_not_stay() -> None:
     count = Installation.objects.count()
     assert verdict(doctor_platform.writing_check()) == "PASS"
     assert Installation.objects.count() == count
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"), [(None, "FAIL"), (-8, "FAIL"), (0, "WARN"), (7, "PASS")]
+)
+def test_a_calendar_that_runs_out_is_told_where_a_limit_needs_it(
+    days: int | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sunday = datetime(2026, 3, 8, 12, tzinfo=UTC)
+    monkeypatch.setattr("trading.services.doctor_platform.now", lambda: sunday)
+    assert verdict(doctor_platform.news_check(), "no limit") == "PASS"
+    make_risk_limit(control="NEWS_CLOSES", value=2)
+    if days is not None:
+        make_news(at=sunday + timedelta(days=days))
+    assert verdict(doctor_platform.news_check(), "news are") == expected
 
 
 def test_settings_that_django_warns_of_are_told(settings: LazySettings) -> None:

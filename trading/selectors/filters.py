@@ -73,8 +73,8 @@ def usual_of(*, symbol: Symbol) -> Usual:
 
 def news_near(*, symbol: Symbol, at: datetime) -> NewsNear:
     """News of the currencies of a symbol within a day of `at`, the oldest first."""
-    last = NewsEvent.objects.aggregate(last=Max("at"))["last"]
-    if last is None or at >= _week_after(last):
+    reach = calendar_reach()
+    if reach is None or at >= reach:
         return NewsNear(None, ())
     currencies = (symbol.base_currency, symbol.profit_currency, EVERY_CURRENCY)
     rows = NewsEvent.objects.filter(
@@ -83,6 +83,15 @@ def news_near(*, symbol: Symbol, at: datetime) -> NewsNear:
     news = list(rows.order_by("at", "id").values_list("at", "currency", "title"))
     names = tuple(f"{currency} {title}" for _, currency, title in news)
     return NewsNear(seconds_to((moment for moment, *_ in news), at), names)
+
+
+def calendar_reach() -> datetime | None:
+    """How far the calendar of news reaches: to the end of the week of its last ones."""
+    last: datetime | None = NewsEvent.objects.aggregate(last=Max("at"))["last"]
+    if last is None:
+        return None
+    midnight = last.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + timedelta(days=7 - last.weekday())
 
 
 def weekend_in(*, symbol: Symbol, at: datetime) -> Ages | None:
@@ -107,9 +116,3 @@ def market_now(*, source: str) -> datetime:
     """The clock of a price source: the wall's, but for a simulated market."""
     rows = SimulatedMarket.objects.filter(source=source)
     return rows.values_list("market_time", flat=True).first() or now()
-
-
-def _week_after(at: datetime) -> datetime:
-    """The Monday after: so far reaches a calendar whose last news are of this moment."""
-    midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight + timedelta(days=7 - at.weekday())

@@ -26,6 +26,7 @@ PLATFORM: Final[dict[str, Callable[[], Finding]]] = {
     "disk": platform.disk_check,
     "keys": platform.keys_check,
     "sdk": platform.sdk_check,
+    "news": platform.news_check,
 }
 _ASKED = "Is the account deployed and connected at MetaApi?"
 CURES: Final = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from importlib import metadata
 from secrets import token_hex
 from shutil import disk_usage
@@ -19,11 +20,14 @@ from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import F, TextField
 from django.db.models.functions import Cast
+from django.utils.timezone import now
 from django_q.models import OrmQ, Task
 from django_q.tasks import async_task
 
-from trading.models import Account, Installation
+from trading.engine.risk import Control
+from trading.models import Account, Installation, RiskLimit
 from trading.models.fields import EncryptedTextField
+from trading.selectors.filters import calendar_reach
 from trading.selectors.heartbeats import heartbeats
 from trading.services.findings import Finding, failed, passed, warned, worst
 
@@ -41,6 +45,7 @@ STARTS: Final = {
     "notifier": "manage.py notifier",
 }
 """What starts each process; `manage.py up` starts all."""
+NEWS_LIMITS: Final = (Control.NEWS_WINDOW.value, Control.NEWS_CLOSES.value)
 NEWEST: Final = 100
 """Queued tasks among which an unanswered canary is looked for."""
 
@@ -168,6 +173,19 @@ def sdk_check() -> Finding:
     )
     is_needed = Account.objects.filter(kind="metaapi").exists()
     return failed(detail, cure) if is_needed else warned(detail, cure)
+
+
+def news_check() -> Finding:
+    """Does the calendar reach, where a limit keeps off news?"""
+    if not RiskLimit.objects.filter(enabled=True, control__in=NEWS_LIMITS).exists():
+        return passed("no limit asks for the calendar")
+    reach, cure = calendar_reach(), "manage.py importnews FILE"
+    if reach is None:
+        return failed("no news are known: entries under a news limit are refused", cure)
+    detail = f"news are known until {reach:%a %Y-%m-%d %H:%M} UTC"
+    if reach <= now():
+        return failed(f"{detail}: entries under a news limit are refused", cure)
+    return passed(detail) if reach > now() + timedelta(days=1) else warned(detail, cure)
 
 
 def _secrets() -> Iterator[tuple[str, str]]:
