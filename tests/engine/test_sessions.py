@@ -67,6 +67,13 @@ def test_without_sessions_it_is_always_open(sessions: dict[str, Any]) -> None:
     assert week.open_mask(np.arange(5, dtype=np.int64)).all()
 
 
+@pytest.mark.parametrize(("seconds", "is_open"), [(1, False), (3600, False), (3601, True)])
+def test_a_stretch_is_open_when_a_session_begins_within_it(seconds: int, is_open: bool) -> None:
+    week = week_of({"zone": "UTC", "quote": {"MONDAY": [["00:00", "20:00"]]}}, "quote")
+    time = np.array([int(at("2026-01-18T23:00").timestamp())], dtype=np.int64)  # a Sunday
+    assert week.open_mask(time, seconds).tolist() == [is_open]
+
+
 def test_a_session_over_midnight_and_over_the_end_of_the_week_is_one() -> None:
     week = week_of({"zone": "UTC", "trade": {"SUNDAY": [["22:00", "02:00"]]}}, "trade")
     assert week.is_open(at("2026-01-12T01:59")) and not week.is_open(at("2026-01-12T02:00"))

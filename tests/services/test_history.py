@@ -10,12 +10,14 @@ from django.utils.timezone import now
 
 from tests.bars import MONDAY, bars_at, fx_hours, random_bars
 from tests.factories import make_symbol
+from trading.engine.sessions import DAY, WEEK, WEEKDAYS
 from trading.engine.types import Bars, EngineError
 from trading.models import BarChunk, HistoryImport, Symbol
 from trading.selectors.bars import bars_between, symbol_get
 from trading.services.history import ImportRequest, ImportResult, SymbolOverrides, history_import
 
 pytestmark = pytest.mark.django_db
+HOUR = 3600
 REQUEST = ImportRequest(file_name="EURUSD60.csv", symbol="EURUSD", timeframe="H1")
 
 
@@ -62,6 +64,15 @@ def test_what_the_user_says_of_a_new_symbol_stands() -> None:
     assert (symbol.digits, symbol.tick_size) == (4, Decimal("0.0001"))
     assert symbol.contract_size == 1000
     assert (symbol.base_currency, symbol.profit_currency) == ("XXX", "YYY")
+
+
+def test_hours_in_which_a_known_symbol_is_not_quoted_are_no_gap() -> None:
+    days = {day: [["00:00", "20:00"]] for day in WEEKDAYS}
+    hours, tuesday = np.arange(MONDAY, MONDAY + 20 * WEEK, HOUR), MONDAY + 50 * DAY
+    bars = bars_at(hours[(hours < tuesday + 20 * HOUR) | (hours >= tuesday + DAY)])
+    assert run(bars).report["quality"]["gaps"]["missing"] == 4
+    Symbol.objects.update(sessions={"zone": "UTC", "quote": days})
+    assert run(bars).report["quality"]["gaps"]["missing"] == 0
 
 
 def test_a_known_symbol_is_not_changed() -> None:

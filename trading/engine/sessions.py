@@ -48,13 +48,15 @@ class Week:
         """Whether a session is open at a moment; its end no longer belongs to it."""
         return self._is_open(_epoch(at) + self.zone.offset(_epoch(at)))
 
-    def open_mask(self, time: IntArray) -> Mask:
-        """The same for each of `time`: epoch seconds UTC, in order."""
+    def open_mask(self, time: IntArray, seconds: int = 1) -> Mask:
+        """Whether one is open at some moment of the `seconds` from each of `time` on: epoch
+        seconds UTC, in order."""
         if not self.spans:
             return np.ones(len(time), dtype=bool)
         within = (time + self.zone.offsets(time) + THURSDAY) % WEEK
-        edges = np.array(self.spans, dtype=np.int64).reshape(-1)
-        result: Mask = np.searchsorted(edges, within, side="right") % 2 == 1
+        edges = np.array([*self.spans, (self.spans[0][0] + WEEK,) * 2], dtype=np.int64).reshape(-1)
+        passed = np.searchsorted(edges, within, side="right")
+        result: Mask = (passed % 2 == 1) | (edges[passed] < within + seconds)
         return result
 
     def next_open(self, at: datetime) -> datetime | None:

@@ -267,7 +267,7 @@ class _Source:
         """End and missing bars of the largest gaps while the symbol was quoted."""
         seconds = timeframe_seconds(self.timeframe)
         slots = np.arange(int(bars.time[0]), until - seconds + 1, seconds, dtype=np.int64)
-        quoted = week_of(self.symbol.sessions, "quote").open_mask(slots)
+        quoted = week_of(self.symbol.sessions, "quote").open_mask(slots, seconds)
         missing = quoted & ~np.isin(slots, bars.time)
         edges = np.flatnonzero(np.diff(missing.astype(np.int8), prepend=0, append=0))
         starts, stops = edges[::2], edges[1::2]

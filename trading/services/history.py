@@ -19,6 +19,7 @@ from trading.engine.history.files import FileBars, FileError, file_parse
 from trading.engine.history.quality import quality
 from trading.engine.history.specs import digits_of, price_decimals, spec_guess
 from trading.engine.history.zones import zone_of
+from trading.engine.sessions import week_of
 from trading.engine.types import Bars, EngineError
 from trading.models import HistoryImport, Symbol
 from trading.services.bars import StoreResult, bars_store
@@ -74,7 +75,7 @@ def history_import(*, content: bytes, request: ImportRequest) -> ImportResult:
         "timeframe": request.timeframe,
         "timezone": request.timezone,
         "rows": len(file.bars),
-        **_reported(file, checked, bars, request.timeframe),
+        **_reported(file, checked, bars, request),
     }
     with transaction.atomic():
         symbol, created = _symbol_of(request, bars)
@@ -102,8 +103,12 @@ def _closed(bars: Bars, timeframe: str) -> Bars:
     return bars.slice(0, finished)
 
 
-def _reported(file: FileBars, checked: CheckedBars, bars: Bars, timeframe: str) -> dict[str, Any]:
-    examined = replace(quality(bars, timeframe), duplicates=checked.duplicates)
+def _reported(
+    file: FileBars, checked: CheckedBars, bars: Bars, request: ImportRequest
+) -> dict[str, Any]:
+    known = Symbol.objects.filter(source=request.source, name=request.symbol).first()
+    week = week_of(known.sessions, "quote") if known is not None else None
+    examined = replace(quality(bars, request.timeframe, week), duplicates=checked.duplicates)
     return {
         "dropped": {
             "duplicates": checked.duplicates,

@@ -5,6 +5,7 @@ import pytest
 
 from tests.bars import MONDAY, fx_hours
 from trading.engine.history.gaps import Gap, gap_report
+from trading.engine.sessions import WEEKDAYS, week_of
 from trading.engine.types import IntArray
 
 HOUR, DAY, WEEK = 3600, 86400, 604_800
@@ -94,6 +95,14 @@ def test_daily_bars_that_open_in_the_evening() -> None:
     weekdays = days[((days + 2 * HOUR) // DAY + 3) % 7 < 5]
     report = gap_report(np.delete(weekdays, 31), DAY)
     assert report.largest == (Gap("2024-02-12T22:00Z", "2024-02-12T22:00Z", 1),)
+
+
+def test_what_is_missing_while_the_symbol_is_not_quoted_is_no_gap() -> None:
+    hours, tuesday = np.arange(0, 40 * WEEK, HOUR) + MONDAY, MONDAY + 22 * DAY
+    time = without(hours, tuesday + 20 * HOUR, tuesday + DAY)
+    assert gap_report(time, HOUR).missing == 4
+    days = {day: [["00:00", "21:30"]] for day in WEEKDAYS}
+    assert gap_report(time, HOUR, week_of({"zone": "UTC", "quote": days}, "quote")).missing == 2
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 30])

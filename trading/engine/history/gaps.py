@@ -3,7 +3,8 @@
 A slot of the week (weekday and time of day) is expected where most of the neighbouring weeks have
 a bar in it. So nights, weekends and breaks are no gaps, summer time and new trading hours are
 followed as they come, and a missing Tuesday is found. Gaps on holidays the market keeps (missing
-in at least half of the years) are counted apart.
+in at least half of the years) are counted apart. Where the sessions of the symbol are known, nothing
+is expected outside of them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trading.engine.history.closures import closures
+from trading.engine.sessions import Week
 from trading.engine.types import IntArray
 
 WEEK: Final = 604_800
@@ -57,11 +59,14 @@ class GapReport:
     """The same of each month ("2012-11") that is not whole."""
 
 
-def gap_report(time: IntArray, seconds: int) -> GapReport:
-    """`time`: open times, ordered without duplicates; `seconds`: the timeframe."""
+def gap_report(time: IntArray, seconds: int, week: Week | None = None) -> GapReport:
+    """`time`: open times, ordered without duplicates; `seconds`: the timeframe; `week`: when the
+    symbol is quoted, where that is known."""
     if len(time) < 2:
         return GapReport(len(time), 0, 0, (), 0, 0, (), 100.0, {})
     grid = _Grid(time, seconds)
+    if week is not None:
+        grid.limit(week)
     missing = grid.expected & ~grid.present
     runs = _runs(grid.present | grid.expected, missing)
     names = _kept_holidays(grid, missing)
@@ -101,6 +106,11 @@ class _Grid:
         self.expected: Mask = _expected(table).reshape(-1)[inside] | self.present
         phases, counts = np.unique(time % seconds, return_counts=True)
         self.phase = int(phases[counts.argmax()])
+
+    def limit(self, week: Week) -> None:
+        """Expect nothing while the symbol is not quoted."""
+        absent = np.flatnonzero(self.expected & ~self.present)
+        self.expected[absent[~week.open_mask(self.time(absent), self.seconds)]] = False
 
     def time(self, index: IntArray) -> IntArray:
         """Open times of the bars of these slots."""

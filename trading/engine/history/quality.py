@@ -12,6 +12,7 @@ import numpy.typing as npt
 from trading.engine.bars import bars_take, timeframe_seconds
 from trading.engine.history.clocks import OpenChange, RhythmBreak, rhythm_breaks, week_opens
 from trading.engine.history.gaps import GapReport, gap_report, iso
+from trading.engine.sessions import Week
 from trading.engine.types import Bars, FloatArray
 
 Mask = npt.NDArray[np.bool_]
@@ -89,8 +90,9 @@ class QualityReport:
         return found
 
 
-def quality(bars: Bars, timeframe: str) -> QualityReport:
-    """Examine bars as they are, in any order; times in UTC."""
+def quality(bars: Bars, timeframe: str, week: Week | None = None) -> QualityReport:
+    """Examine bars as they are, in any order; times in UTC. `week`: when the symbol is quoted,
+    where that is known."""
     seconds = timeframe_seconds(timeframe)
     sound = _sound(bars)
     _, unique = np.unique(bars.time, return_index=True)
@@ -110,7 +112,7 @@ def quality(bars: Bars, timeframe: str) -> QualityReport:
         longest_flat_run=_longest_run(flat),
         spikes=spikes,
         spike_examples=examples,
-        gaps=gap_report(series.time, seconds),
+        gaps=gap_report(series.time, seconds, week),
         week_opens=opens.histogram,
         open_changes=opens.changes,
         rhythm_breaks=rhythm_breaks(series, seconds),
