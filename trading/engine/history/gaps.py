@@ -3,8 +3,8 @@
 A slot of the week (weekday and time of day) is expected where most of the neighbouring weeks have
 a bar in it. So nights, weekends and breaks are no gaps, summer time and new trading hours are
 followed as they come, and a missing Tuesday is found. Gaps on holidays the market keeps (missing
-in at least half of the years) are counted apart. Where the sessions of the symbol are known, nothing
-is expected outside of them.
+in at least half of the years) are counted apart. Where the sessions of the symbol are known,
+nothing is expected outside of them.
 """
 
 from __future__ import annotations
