@@ -122,6 +122,15 @@ class TestRules:
         lost(desk, -1)
         assert len(judged(desk)) == 1
 
+    def test_of_everything_percentages_are_of_all_equity(self, desk: Desk) -> None:
+        terms = {"kind": "MAX_DRAWDOWN", "threshold": 1, "unit": "PERCENT_EQUITY"}
+        make_protection(scope="GLOBAL", **terms)
+        make_account(equity=Decimal(20_000))
+        lost(desk, -1_200)
+        assert judged(desk) == []
+        lost(desk, -1)
+        assert len(judged(desk)) == 1
+
     def test_everything_is_locked_by_what_happens_on_any_account(self, desk: Desk) -> None:
         make_protection(kind="LOSS_STREAK", scope="GLOBAL", trades=2)
         lost(desk, -1)

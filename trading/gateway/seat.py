@@ -15,7 +15,6 @@ from trading.brokers.base import Broker, Unavailable
 from trading.crashpoints import crash_point
 from trading.engine.types import AccountState, Quote
 from trading.models import Account
-from trading.selectors.filters import market_now
 from trading.services.accounts import (
     WAITS,
     account_connected,
@@ -177,7 +176,7 @@ class Seat:
         if monotonic() - self._ruled_at < RULES_SECONDS:
             return
         self._ruled_at = monotonic()
-        protections_judge(account=self.account, at=market_now(source=self.account.source))
+        protections_judge(account=self.account)
         resting_withdraw(account=self.account, broker=self.broker)
         weekend_flatten(account=self.account, broker=self.broker)
 

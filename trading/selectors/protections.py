@@ -11,7 +11,7 @@ from django.utils.timezone import now
 
 from trading.engine.risk import Scope
 from trading.engine.risk.protection_rules import Book, Rule, Trade, Where
-from trading.engine.risk.protections import Lock as EngineLock
+from trading.engine.risk.protections import Rest
 from trading.engine.types import EngineError
 from trading.models import Account, Lock, Order, Position, ProtectionRule
 
@@ -51,15 +51,15 @@ def trades_for(*, rules: Sequence[Rule], account: Account, at: datetime) -> list
     ones; of all accounts where a rule judges everything together."""
     oldest = at - max((rule.lookback for rule in rules), default=timedelta(0))
     rows = Position.objects.filter(Q(closed_at__isnull=True) | Q(closed_at__gt=oldest))
-    if not any(rule.scope is Scope.GLOBAL for rule in rules):
+    if not _all_accounts(rules):
         rows = rows.filter(account=account)
     return [_trade(*row) for row in rows.order_by("id").values_list(*_COLUMNS)]
 
 
-def books_of(*, trades: Iterable[Trade], account: Account) -> Mapping[int, Book]:
-    """The money of the accounts of some trades; of all where they are of others too."""
+def books_of(*, rules: Sequence[Rule], account: Account) -> Mapping[int, Book]:
+    """The money of the account; of all where a rule judges everything together."""
     rows = Account.objects.order_by("id")
-    if {trade.account for trade in trades} <= {account.pk}:
+    if not _all_accounts(rules):
         rows = rows.filter(pk=account.pk)
     columns = ("pk", "currency", "equity", "balance", "initial_balance")
     return {
@@ -68,7 +68,7 @@ def books_of(*, trades: Iterable[Trade], account: Account) -> Mapping[int, Book]
     }
 
 
-def locks_of(*, rules: Iterable[Rule], trades: Iterable[Trade], at: datetime) -> list[EngineLock]:
+def rests_of(*, rules: Iterable[Rule], trades: Iterable[Trade], at: datetime) -> list[Rest]:
     """What the rules have locked: locks that hold still, and those that trades have triggered.
 
     Their ends are on the clock of `at`, as far from it as they are from now.
@@ -77,7 +77,7 @@ def locks_of(*, rules: Iterable[Rule], trades: Iterable[Trade], at: datetime) ->
     known = Q(ended_at__isnull=True) | Q(trade__in=[trade.id for trade in trades])
     wall = now()
     return [
-        EngineLock(
+        Rest(
             rule=lock.rule_id or 0,
             trade=lock.trade_id or 0,
             where=Where(lock.account_id, lock.symbol_id, lock.deployment_id),
@@ -93,6 +93,10 @@ _COLUMNS = (
     *("id", "account_id", "symbol_id", "deployment_id", "side"),
     *("profit", "swap", "commission", "closed_at", "exit_reason"),
 )
+
+
+def _all_accounts(rules: Iterable[Rule]) -> bool:
+    return any(rule.scope is Scope.GLOBAL for rule in rules)
 
 
 def _trade(*columns: Any) -> Trade:

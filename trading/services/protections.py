@@ -10,13 +10,13 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.utils.timezone import now
 
-from trading.engine.risk.protections import Lock as EngineLock
-from trading.engine.risk.protections import judge
+from trading.engine.risk.protections import Rest, judge
 from trading.models import Account, Deployment, Lock, ProtectionRule, Severity, Side, Symbol
+from trading.selectors.filters import market_now
 from trading.selectors.protections import (
     books_of,
     locks_holding,
-    locks_of,
+    rests_of,
     rules_of,
     trades_for,
 )
@@ -39,8 +39,9 @@ class LockScope:
             raise ValidationError(f"Expected a deployment or an account and symbol, was {other}")
 
 
-def protections_judge(*, account: Account, at: datetime) -> list[Lock]:
-    """Put on the locks that the account's trades are due for at `at`, on the market's clock.
+def protections_judge(*, account: Account, at: datetime | None = None) -> list[Lock]:
+    """Put on the locks that the account's trades are due for at `at`, on the market's clock; None
+    is its now.
 
     Call it after every close, in its transaction, and at readings for the sake of open losses. It
     may be asked again: a trade triggers a rule once.
@@ -48,14 +49,15 @@ def protections_judge(*, account: Account, at: datetime) -> list[Lock]:
     rules = rules_of(account=account)
     if not rules:
         return []
+    at = at or market_now(source=account.source)
     trades = trades_for(rules=rules, account=account, at=at)
-    books = books_of(trades=trades, account=account)
-    held = locks_of(rules=rules, trades=trades, at=at)
+    books = books_of(rules=rules, account=account)
+    held = rests_of(rules=rules, trades=trades, at=at)
     found = judge(rules, trades, books, at, held)
     if not found:
         return []
     with transaction.atomic(savepoint=False):
-        return [row for lock in found if (row := _put_on(lock, at)) is not None]
+        return [lock for rest in found if (lock := _put_on(rest, at)) is not None]
 
 
 @transaction.atomic
@@ -117,25 +119,25 @@ def locks_expire() -> int:
     return ended
 
 
-def _put_on(lock: EngineLock, at: datetime) -> Lock | None:
-    """The row of a lock that a rule asks for; None where another process has written it."""
-    rule = ProtectionRule.objects.get(pk=lock.rule)
-    row, created = Lock.objects.get_or_create(
+def _put_on(rest: Rest, at: datetime) -> Lock | None:
+    """The lock that a rule asks for; None where another process has put it on."""
+    rule = ProtectionRule.objects.get(pk=rest.rule)
+    lock, created = Lock.objects.get_or_create(
         rule=rule,
-        trade_id=lock.trade,
+        trade_id=rest.trade,
         defaults={
-            "account_id": lock.where.account,
-            "symbol_id": lock.where.symbol,
-            "deployment_id": lock.where.deployment,
-            "side": lock.side,
-            "reason": lock.reason[:200],
+            "account_id": rest.where.account,
+            "symbol_id": rest.where.symbol,
+            "deployment_id": rest.where.deployment,
+            "side": rest.side,
+            "reason": rest.reason[:200],
             "locked_by": str(rule),
-            "expires_at": now() + (lock.until - at),
+            "expires_at": now() + (rest.until - at),
         },
     )
     if created:
-        _tell_added(row)
-    return row if created else None
+        _tell_added(lock)
+    return lock if created else None
 
 
 def _tell_added(lock: Lock) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from trading.engine.risk import Clock, Period, Scope, Unit
 from trading.engine.risk.protection_rules import Book, Protection, Rule, Trade, Where
-from trading.engine.risk.protections import Lock, judge
+from trading.engine.risk.protections import Rest, judge
 from trading.engine.types import EngineError
 
 D = Decimal
@@ -52,11 +52,11 @@ def trades(*profits: float, **terms: Any) -> list[Trade]:
     return [trade(n, profit, last - n, **terms) for n, profit in enumerate(profits)]
 
 
-def judged(rule: Rule, found: Sequence[Trade], held: Sequence[Lock] = ()) -> list[Lock]:
+def judged(rule: Rule, found: Sequence[Trade], held: Sequence[Rest] = ()) -> list[Rest]:
     return judge([rule], found, BOOKS, NOW, held)
 
 
-def one(rule: Rule, found: Sequence[Trade], held: Sequence[Lock] = ()) -> Lock:
+def one(rule: Rule, found: Sequence[Trade], held: Sequence[Rest] = ()) -> Rest:
     (lock,) = judged(rule, found, held)
     return lock
 
@@ -314,7 +314,7 @@ def test_no_gain_makes_a_rest_longer(rule: Rule, profits: list[int], gains: list
 
 @given(RULES, PROFITS)
 def test_played_one_by_one_each_loss_triggers_at_most_once(rule: Rule, profits: list[int]) -> None:
-    found, held = trades(*profits), list[Lock]()
+    found, held = trades(*profits), list[Rest]()
     for count in range(1, len(found) + 1):
         held += judge([rule], found[:count], BOOKS, found[count - 1].closed_at or NOW, held)
     assert len({lock.trade for lock in held}) == len(held)

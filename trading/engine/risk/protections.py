@@ -25,8 +25,8 @@ ZERO: Final = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Lock:
-    """No entries of a side (None = both) in a place, for what a trade has triggered."""
+class Rest:
+    """No entries of a side (None = both) in a place until a moment, for what a trade triggered."""
 
     rule: int
     trade: int
@@ -89,23 +89,23 @@ def judge(
     trades: Sequence[Trade],
     books: Mapping[int, Book],
     now: datetime,
-    held: Sequence[Lock] = (),
-) -> list[Lock]:
-    """The locks that are due at `now`, on the clock of the trades.
+    held: Sequence[Rest] = (),
+) -> list[Rest]:
+    """The rests that are due at `now`, on the clock of the trades.
 
     `books` are the accounts of the trades, and those whose equity shall count for what is global.
-    `held` are the locks that there are and have been, each until it ended: a trade that is in one
+    `held` are the rests that there are and have been, each until it ended: a trade that is in one
     triggers its rule no more.
     """
     return [
-        lock
+        rest
         for rule in rules
         for group in _groups(rule, trades, books, now)
-        if (lock := _lock(group, now, held)) is not None
+        if (rest := _rest(group, now, held)) is not None
     ]
 
 
-def losses_in_a_row(trades: Iterable[Trade], is_loss: Callable[[Trade], bool]) -> list[Trade]:
+def _in_a_row(trades: Iterable[Trade], is_loss: Callable[[Trade], bool]) -> list[Trade]:
     """The newest of closed trades, oldest first, that lost one after the other; gains end it.
 
     A trade that neither gained nor lost enough to count is passed over.
@@ -119,19 +119,19 @@ def losses_in_a_row(trades: Iterable[Trade], is_loss: Callable[[Trade], bool]) -
     return found[::-1]
 
 
-def _lock(group: Group, now: datetime, held: Sequence[Lock]) -> Lock | None:
+def _rest(group: Group, now: datetime, held: Sequence[Rest]) -> Rest | None:
     rule, breach = group.rule, _FINDERS[group.rule.kind](group)
     if breach is None:
         return None
-    trade, own = breach.trade, [lock for lock in held if lock.rule == rule.id]
-    if any(lock.trade == trade.id for lock in own):
+    trade, own = breach.trade, [rest for rest in held if rest.rule == rule.id]
+    if any(rest.trade == trade.id for rest in own):
         return None
     place = (group.where, group.side)
-    rests = any((lock.where, lock.side) == place and lock.until > now for lock in own)
-    if rests and (trade.closed_at is None or trade.profit >= 0):
+    is_resting = any((rest.where, rest.side) == place and rest.until > now for rest in own)
+    if is_resting and (trade.closed_at is None or trade.profit >= 0):
         return None
     until = rule.until(trade.closed_at or now)
-    return Lock(rule.id, trade.id, *place, until, breach.reason) if until > now else None
+    return Rest(rule.id, trade.id, *place, until, breach.reason) if until > now else None
 
 
 def _groups(
@@ -232,7 +232,7 @@ def _profit(group: Group) -> Breach | None:
 
 
 def _streak(group: Group) -> Breach | None:
-    row, losing = losses_in_a_row(group.closed, group.is_loss), group.losing
+    row, losing = _in_a_row(group.closed, group.is_loss), group.losing
     if len(row) >= group.rule.trades:
         losing = []
     lost = [*row, *losing]
