@@ -4,7 +4,7 @@ import pytest
 from django.conf import LazySettings
 from pytest_django import DjangoAssertNumQueries
 
-from tests.factories import make_account, make_kill_switch, make_lease, make_symbol
+from tests.factories import make_account, make_kill_switch, make_lease, make_lock, make_symbol
 from trading.models import Account, KillSwitch, Lease
 from trading.selectors.clock import Moment
 from trading.selectors.conditions import Condition, Health, condition_of, conditions_of
@@ -82,12 +82,25 @@ def test_worst_of_switches_and_state_is_shown() -> None:
 
 
 @pytest.mark.django_db
+def test_a_lock_on_the_whole_account_is_shown() -> None:
+    make_lease(account=make_account(name="it"))
+    make_lock(symbol=make_symbol())
+    make_lock(side=1)
+    make_lock(account=make_account())
+    assert named("it").health is Health.ACTIVE
+    make_lock(account=Account.objects.get(name="it"), reason="calm down")
+    assert named("it") == Condition(Health.DEGRADED, "No entries: locked, calm down")
+    make_kill_switch(mode="REDUCE")
+    assert named("it").health is Health.DEGRADED
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("count", [1, 5])
 def test_conditions_of_many_accounts_cost_as_much_as_of_one(
     count: int, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     for _ in range(count):
         make_lease(account=make_account())
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         found = conditions_of(Account.objects.select_related("lease"))
     assert [c.health for c in found.values()] == [Health.ACTIVE] * count

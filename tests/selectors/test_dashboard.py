@@ -53,7 +53,7 @@ def test_snapshot_asks_a_fixed_number_of_queries(
     count: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     seed(count)
-    with django_assert_num_queries(9 + CLOCK):
+    with django_assert_num_queries(10 + CLOCK):
         frame = dashboard.snapshot()
     assert [len(frame[key]) for key in ("accounts", "positions", "fills", "events")] == [count] * 4
 
@@ -63,7 +63,7 @@ def test_events_after_asks_a_fixed_number_of_queries(
     count: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     seed(count)
-    with django_assert_num_queries(6 + CLOCK):
+    with django_assert_num_queries(7 + CLOCK):
         dashboard.events_after(0)
 
 

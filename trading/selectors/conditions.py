@@ -1,7 +1,7 @@
 """How an account fares, in one word and a reason: what staff look at first.
 
 The state of its row is what a person or the engine has decided; the condition adds what only a
-look at the lease and the kill switches can tell, at the moment of looking.
+look at the lease, the kill switches and the locks can tell, at the moment of looking.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from enum import StrEnum
 
 from django.conf import settings
 
-from trading.models import Account, KillMode, KillSwitch, Lease
+from trading.models import Account, KillMode, KillSwitch, Lease, Lock
 from trading.selectors.clock import Moment, clock_read
 from trading.selectors.kills import kills_pulled
 from trading.selectors.leases import lease_standing
+from trading.selectors.protections import locks_holding
 
 
 class Health(StrEnum):
@@ -39,7 +40,7 @@ class Condition:
 
 
 def condition_of(account: Account, lease: Lease | None, now: Moment) -> Condition:
-    """The condition of one account under its lease, kill switches left aside."""
+    """The condition of one account under its lease, kill switches and locks left aside."""
     if account.state != Account.State.ACTIVE:
         return Condition(Health(account.state), account.state_reason)
     standing = ("NO_GATEWAY", "") if lease is None else lease_standing(lease, now)
@@ -49,18 +50,19 @@ def condition_of(account: Account, lease: Lease | None, now: Moment) -> Conditio
 
 
 def conditions_of(accounts: Iterable[Account]) -> Mapping[int, Condition]:
-    """The condition of each account by its id, kill switches counted.
+    """The condition of each account by its id, kill switches and locks counted.
 
     A fixed number of queries where `lease` was selected with the accounts.
     """
-    now, switches = clock_read(), [s for s in kills_pulled() if _covers_accounts(s)]
-    return {
-        account.pk: _under(
-            [s for s in switches if s.account_id in (None, account.pk)],
-            condition_of(account, getattr(account, "lease", None), now),
-        )
-        for account in accounts
-    }
+    switches = [s for s in kills_pulled() if _covers_accounts(s)]
+    locks = [lock for lock in locks_holding() if lock.side is None and _covers_accounts(lock)]
+    now, found = clock_read(), {}
+    for account in accounts:
+        condition = condition_of(account, getattr(account, "lease", None), now)
+        condition = _locked([x for x in locks if x.account_id in (None, account.pk)], condition)
+        over = [s for s in switches if s.account_id in (None, account.pk)]
+        found[account.pk] = _under(over, condition)
+    return found
 
 
 def _in_words(code: str, lease: Lease | None) -> str:
@@ -74,15 +76,27 @@ def _in_words(code: str, lease: Lease | None) -> str:
     return "no gateway runs it"
 
 
-def _covers_accounts(switch: KillSwitch) -> bool:
-    return switch.deployment_id is None and switch.symbol_id is None
+def _covers_accounts(row: KillSwitch | Lock) -> bool:
+    return row.deployment_id is None and row.symbol_id is None
 
 
 def _under(switches: Iterable[KillSwitch], condition: Condition) -> Condition:
     """The condition, or what a switch makes of it where that is worse."""
-    order = list(Health)
     for switch in switches:
         health = Health.REDUCING if switch.mode == KillMode.REDUCE else Health.HALTED
-        if order.index(health) > order.index(condition.health):
-            condition = Condition(health, f"Kill switch {switch.mode}: {switch.reason}")
+        reason = f"Kill switch {switch.mode}: {switch.reason}"
+        condition = _worse(condition, Condition(health, reason))
     return condition
+
+
+def _locked(locks: Iterable[Lock], condition: Condition) -> Condition:
+    """The condition, or what a lock makes of it where that is worse."""
+    for lock in locks:
+        locked = Condition(Health.DEGRADED, f"No entries: locked, {lock.reason}")
+        condition = _worse(condition, locked)
+    return condition
+
+
+def _worse(one: Condition, other: Condition) -> Condition:
+    """The worse of two; of equals the first."""
+    return max(one, other, key=lambda condition: list(Health).index(condition.health))
