@@ -11,7 +11,7 @@ import pytest
 from tests.engine.scripts import played
 from tests.engine.tables import Setup
 from trading.engine.backtest import Result
-from trading.engine.metrics import CostMetrics, ReasonMetrics
+from trading.engine.metrics import CostMetrics, SliceMetrics
 from trading.engine.types import Conversion, Costs
 
 SETUP = Setup(costs=Costs(Decimal(2), 1))
@@ -119,9 +119,9 @@ def test_equity_metrics(result: Result) -> None:
 
 
 def test_metrics_by_exit(result: Result) -> None:
-    assert result.metrics.by_reason == {
-        "STOP": ReasonMetrics(1, 0.0, -1.0, -84.0),
-        "TAKE": ReasonMetrics(1, 100.0, 108.0 / 84.0, 108.0),
+    assert result.metrics.slices["reason"] == {
+        "STOP": SliceMetrics(1, 0.0, -1.0, -84.0),
+        "TAKE": SliceMetrics(1, 100.0, 108.0 / 84.0, 108.0),
     }
 
 
@@ -134,7 +134,7 @@ def test_without_trades_nothing_is_claimed() -> None:
     assert metrics.trades.sqn is None
     assert metrics.equity.net_profit == 0.0
     assert metrics.equity.sharpe is None
-    assert metrics.by_reason == {}
+    assert metrics.slices["reason"] == {}
 
 
 def test_records_are_ready_for_json(result: Result) -> None:

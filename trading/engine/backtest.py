@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Final
 
@@ -17,10 +17,11 @@ import numpy as np
 from trading.engine import fills, tape
 from trading.engine.metrics import Curve, Metrics, metrics_of
 from trading.engine.risk import Limits
+from trading.engine.risk.days import NEW_YORK, ROLLOVER
 from trading.engine.simulator import simulate
 from trading.engine.sizing import SizingRule
 from trading.engine.sizing.measures import measures
-from trading.engine.stats import day_ends
+from trading.engine.stats import day_ends, resets
 from trading.engine.strategies.base import AtrStrategy, Strategy, no_column
 from trading.engine.tape import Output, Tape
 from trading.engine.ticks import spreads_in, ticks_of
@@ -32,6 +33,7 @@ from trading.engine.types import (
     EngineError,
     FloatArray,
     Instrument,
+    IntArray,
     SideArray,
     Signals,
 )
@@ -44,7 +46,8 @@ class Terms:
     """The account and the market a strategy is tried on.
 
     `rates` holds, for each bar, what a unit of profit currency was worth in account currency at its
-    open; without it `conversion` holds for all of history.
+    open; without it `conversion` holds for all of history. The days that returns are measured by
+    begin at `reset` on the clock of `zone`; swap is booked at 17:00 New York whatever it is.
     """
 
     instrument: Instrument
@@ -56,6 +59,8 @@ class Terms:
     leverage: int = 30
     sizing: SizingRule = SizingRule()
     limits: Limits = Limits()
+    reset: time = ROLLOVER
+    zone: str = NEW_YORK
 
     def __post_init__(self) -> None:
         for name in ("balance", "leverage"):
@@ -120,7 +125,7 @@ class Stage:
         self.calendar = tape.calendar_of(self.bars.time, instrument.triple_swap_weekday)
         self.rates = _rates_of(terms, len(bars), start)
         self.measure = _since(start, measures(terms.sizing, ticks.rows, self.calendar.seconds))
-        self.days = day_ends(self.bars.time, self.calendar.time)
+        self.days = _days_of(self.bars.time, terms)
 
     def tape_of(self, signals: Signals) -> Tape:
         """The part of the history that is acted upon; `signals` are those of all bars."""
@@ -170,7 +175,7 @@ def backtest(request: BacktestRequest) -> Result:
     return Result(
         trades=trades,
         curve=curve,
-        metrics=metrics_of(curve, trades),
+        metrics=metrics_of(curve, trades, terms.zone),
         denials=_denials_of(output),
         settings=_settings_of(request, stage),
         warnings=tuple(_warnings_of(stage, trades, output)),
@@ -216,6 +221,12 @@ def _since(start: int, column: FloatArray) -> FloatArray:
     return column[start:] if len(column) > 1 else column
 
 
+def _days_of(time: IntArray, terms: Terms) -> IntArray:
+    """The rows that end a day of the account."""
+    first, last = (int(time[k]) for k in (0, -1)) if len(time) else (0, 0)
+    return day_ends(time, resets(first, last, terms.reset, terms.zone))
+
+
 def _denials_of(output: Output) -> dict[str, int]:
     counts = zip(tape.DENIAL_CODES, output.denials.tolist(), strict=True)
     return {code: count for code, count in counts if count}
@@ -235,6 +246,7 @@ def _settings_of(request: BacktestRequest, stage: Stage) -> dict[str, object]:
         "to": last.isoformat(),
         "bars": len(stage.bars.time),
         "warm_up_bars": stage.start,
+        "days": f"{terms.reset:%H:%M} {terms.zone}",
         "currency": terms.currency,
         "conversion": _conversion_text(terms),
         "balance": f"{terms.balance.normalize():f}",

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import Any, Final
 
 from trading.engine.backtest import Result
+from trading.engine.metrics import SliceMetrics
 from trading.engine.tape import EXIT_REASONS
 from trading.engine.trades import Trades
 
-LABEL, VALUE, GAP = 25, 27, 3
+LABEL, VALUE, GAP = 28, 27, 3
+SLICES: Final = {
+    "reason": "By exit",
+    "side": "By side",
+    "session": "By session",
+    "weekday": "By weekday",
+    "hour": "By hour",
+}
 UNITS: Final = {"%": " %", "R": " R", "days": " days", "hours": " h"}
 
 
@@ -22,11 +30,17 @@ def report_text(result: Result, *, with_trades: bool = False) -> str:
     equity = ["Equity", *_figures(metrics.equity, currency)]
     costs = ["Costs", *_figures(metrics.costs, currency)]
     trades = ["Trades", *_figures(metrics.trades, currency)]
+    returns = ["Returns", *_figures(metrics.returns, currency)]
+    drawdowns = ["Drawdowns", *_figures(metrics.drawdowns, currency)]
+    quality = ["Quality of trades", *_figures(metrics.quality, currency)]
     lines = [*_head(result), ""]
     lines += [f"! {warning}" for warning in result.warnings]
     lines += [""] if result.warnings else []
     lines += _beside([*equity, "", *costs], trades)
-    lines += ["", *_reasons(result, currency)]
+    lines += ["", *_beside([*returns, "", *drawdowns], quality)]
+    for name, head in SLICES.items():
+        lines += ["", *_slices(head, metrics.slices[name], currency)]
+    lines += [f"  refused: {code} {count:,}" for code, count in result.denials.items()]
     if with_trades:
         digits = int(str(result.settings["digits"]))
         lines += ["", *_trade_table(result.trades, digits)]
@@ -43,7 +57,7 @@ def _head(result: Result) -> list[str]:
         f"  bars       {s['bars']:,} after {s['warm_up_bars']:,} to warm up",
         f"  params     {params}",
         f"  account    {s['balance']} {s['currency']}, leverage {s['leverage']},"
-        f" profit converted by {s['conversion']}",
+        f" profit converted by {s['conversion']}, days from {s['days']}",
         f"  sizing     {sizing}",
         f"  limits     {limits}",
         f"  costs      spread {s['mean_spread_ticks']:g} ticks (mean),"
@@ -84,15 +98,13 @@ def _beside(left: Sequence[str], right: Sequence[str]) -> list[str]:
     return [f"{a:<{width}}{b}" for a, b in zip_longest(left, right, fillvalue="")]
 
 
-def _reasons(result: Result, currency: str) -> Iterable[str]:
-    yield f"{'By exit':<14}{'trades':>8}{'win rate':>12}{'mean R':>10}{'net':>20}"
-    for reason, found in result.metrics.by_reason.items():
+def _slices(head: str, slices: Mapping[str, SliceMetrics], currency: str) -> Iterable[str]:
+    yield f"{head:<14}{'trades':>8}{'win rate':>12}{'mean R':>10}{'net':>20}"
+    for name, found in slices.items():
         rate = number_text(found.win_rate_percent, "%", currency)
         mean = number_text(found.mean_r, "", currency)
         net = number_text(found.net, "money", currency)
-        yield f"  {reason:<12}{found.count:>8,}{rate:>12}{mean:>10}{net:>20}"
-    for code, count in result.denials.items():
-        yield f"  refused: {code} {count:,}"
+        yield f"  {name:<12}{found.count:>8,}{rate:>12}{mean:>10}{net:>20}"
 
 
 def _trade_table(trades: Trades, digits: int) -> Iterable[str]:

@@ -67,13 +67,13 @@ def test_runs_of_chance_are_rarely_told() -> None:
 
 def test_the_line_of_the_balance() -> None:
     """0, 1, 0 around its mean: no slope; the rest is -1/3, 2/3, -1/3."""
-    found = stats.balance_line(np.array([0.0, 1.0, 0.0]))
+    found = stats.line_of(np.array([0.0, 1.0, 0.0]))
     assert found is not None
     assert (found.correlation, found.error) == pytest.approx((0.0, math.sqrt(6.0 / 9.0)))
-    straight = stats.balance_line(np.array([1.0, 2.0, 3.0, 4.0]))
+    straight = stats.line_of(np.array([1.0, 2.0, 3.0, 4.0]))
     assert straight is not None
-    assert (straight.correlation, straight.error) == pytest.approx((1.0, 0.0))
-    assert stats.balance_line(np.ones(5)) is None
+    assert (straight.slope, straight.correlation, straight.error) == pytest.approx((1.0, 1.0, 0.0))
+    assert stats.line_of(np.ones(5)) is None
 
 
 @given(st.lists(st.floats(-10.0, 10.0), min_size=1, max_size=9))

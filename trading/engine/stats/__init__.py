@@ -6,9 +6,12 @@ never a stand-in number.
 """
 
 from trading.engine.stats.basics import (
+    Line,
     autocorrelation,
     deviation_of,
+    dot,
     kurtosis,
+    line_of,
     longest_run,
     mean_of,
     ratio,
@@ -57,9 +60,7 @@ from trading.engine.stats.returns import (
     volatility,
 )
 from trading.engine.stats.trades import (
-    Line,
     Runs,
-    balance_line,
     expectancy_ratio,
     holding_returns,
     kelly,
@@ -84,7 +85,6 @@ __all__ = [
     "Tally",
     "absolute_drawdown",
     "autocorrelation",
-    "balance_line",
     "cagr",
     "compared",
     "conditional_drawdown",
@@ -93,6 +93,7 @@ __all__ = [
     "deepest_drawdown",
     "deflated_sharpe",
     "deviation_of",
+    "dot",
     "drawdown_episodes",
     "drawdowns_of",
     "effective_trials",
@@ -106,6 +107,7 @@ __all__ = [
     "kurtosis",
     "least_backtest_years",
     "least_track_record",
+    "line_of",
     "longest_run",
     "mean_interval",
     "mean_of",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -22,6 +25,11 @@ def deviation_of(values: FloatArray) -> float:
 def ratio(numerator: float | None, denominator: float) -> float | None:
     """A quotient; None unless the denominator is above 0."""
     return None if numerator is None or denominator <= 0.0 else numerator / denominator
+
+
+def dot(a: FloatArray, b: FloatArray) -> float:
+    """Sum of products, always in the same order: what BLAS returns depends on its threads."""
+    return float((a * b).sum())
 
 
 def skewness(values: FloatArray) -> float | None:
@@ -46,7 +54,34 @@ def autocorrelation(values: FloatArray, lag: int = 1) -> float | None:
     if len(values) <= lag or deviation_of(values) == 0.0:
         return None
     centred = values - values.mean()
-    return float(centred[lag:] @ centred[:-lag] / (centred @ centred))
+    return dot(centred[lag:], centred[:-lag]) / dot(centred, centred)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The least-squares line of values over their places 0, 1, 2 ...
+
+    `error` is the standard error of the values around it; `slope_error` that of the slope.
+    """
+
+    slope: float
+    correlation: float
+    error: float
+    slope_error: float
+
+
+def line_of(values: FloatArray) -> Line | None:
+    """The line; None for fewer than three values or where they do not vary."""
+    n = len(values)
+    if n < 3 or deviation_of(values) == 0.0:
+        return None
+    place = np.arange(n, dtype=np.float64) - (n - 1) / 2.0
+    level = values - float(values.mean())
+    spread, product = dot(place, place), dot(place, level)
+    rest = level - product / spread * place
+    error = math.sqrt(dot(rest, rest) / (n - 2))
+    correlation = product / math.sqrt(spread * dot(level, level))
+    return Line(product / spread, correlation, error, error / math.sqrt(spread))
 
 
 def longest_run(flags: npt.NDArray[np.bool_]) -> int:

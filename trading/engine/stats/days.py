@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
@@ -12,9 +13,18 @@ from trading.engine.types import EngineError, FloatArray, IntArray
 
 
 def resets(start: int, end: int, reset: time = ROLLOVER, zone: str = NEW_YORK) -> IntArray:
-    """Every `reset` on the clock of `zone` in (start, end], epoch seconds UTC, weekends too."""
+    """Every `reset` on the clock of `zone` in (start, end], epoch seconds UTC, weekends too.
+
+    EngineError where no zone is called so.
+    """
     if (reset, zone) == (ROLLOVER, NEW_YORK):
         return rollovers(start, end)
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise EngineError(
+            f"Expected an IANA time zone such as Europe/Athens, was {zone!r}"
+        ) from None
     if end <= start:
         return np.empty(0, np.int64)
     first, last = (datetime.fromtimestamp(at, UTC).year for at in (start, end))

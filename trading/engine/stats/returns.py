@@ -11,7 +11,14 @@ from typing import Final
 
 import numpy as np
 
-from trading.engine.stats.basics import autocorrelation, deviation_of, mean_of, ratio
+from trading.engine.stats.basics import (
+    autocorrelation,
+    deviation_of,
+    dot,
+    line_of,
+    mean_of,
+    ratio,
+)
 from trading.engine.types import FloatArray
 
 DAYS_PER_YEAR: Final = 252
@@ -101,15 +108,12 @@ def expected_shortfall(returns: FloatArray, share: float) -> float | None:
 
 def k_ratio(daily: FloatArray) -> float | None:
     """Slope of log equity over days / its standard error x sqrt(252) / n (Kestner 2013)."""
-    n = len(daily)
-    if n < 3 or not (daily > 0.0).all():
+    if not (daily > 0.0).all():
         return None
-    day, level = np.arange(n) - (n - 1) / 2.0, np.log(daily)
-    spread = float(day @ day)
-    slope = float(day @ level) / spread
-    rest = level - level.mean() - slope * day
-    error = math.sqrt(float(rest @ rest) / (n - 2) / spread)
-    return ratio(slope * math.sqrt(DAYS_PER_YEAR) / n, error if error > 1e-14 else 0.0)
+    line = line_of(np.log(daily))
+    if line is None or line.slope_error < 1e-14:
+        return None
+    return line.slope / line.slope_error * math.sqrt(DAYS_PER_YEAR) / len(daily)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,7 @@ def compared(returns: FloatArray, benchmark: FloatArray) -> Compared | None:
     if len(returns) != len(benchmark) or deviation_of(benchmark) == 0.0:
         return None
     centred = benchmark - benchmark.mean()
-    beta = float(centred @ returns) / float(centred @ centred)
+    beta = dot(centred, returns) / dot(centred, centred)
     mean, year = float(returns.mean()), DAYS_PER_YEAR
     error = deviation_of(returns - benchmark) * math.sqrt(year)
     return Compared(

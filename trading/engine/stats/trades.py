@@ -93,26 +93,6 @@ def runs_test(nets: FloatArray) -> Runs | None:
     return Runs(z, 2.0 * normal_cdf(-abs(z)))
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """The least-squares line of the balance over trades: its correlation and its money error."""
-
-    correlation: float
-    error: float
-
-
-def balance_line(balances: FloatArray) -> Line | None:
-    """LR correlation and LR standard error of the MetaTrader 5 tester; None of a level balance."""
-    n = len(balances)
-    if n < 3 or deviation_of(balances) == 0.0:
-        return None
-    step, level = np.arange(n) - (n - 1) / 2.0, balances - balances.mean()
-    slope = float(step @ level) / float(step @ step)
-    rest = level - slope * step
-    correlation = float(step @ level) / math.sqrt(float(step @ step) * float(level @ level))
-    return Line(correlation, math.sqrt(float(rest @ rest) / (n - 2)))
-
-
 def holding_returns(nets: FloatArray, start: float) -> FloatArray:
     """Each trade's growth of the balance: balance after / before; empty where it was lost."""
     before = start + np.concatenate([[0.0], np.cumsum(nets)])
