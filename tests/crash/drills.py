@@ -13,6 +13,7 @@ from tradebot.drill.runner import drill_hold
 from tradebot.drill.unobtainable import Unobtainable
 
 T = TypeVar("T")
+DATABASES = ("sqlite", "postgresql")
 ZEROS = (
     "duplicates",
     "unbound_positions",
@@ -39,6 +40,11 @@ def obtained(make: Callable[[], T]) -> T:
         if e.needs_postgres and "REQUIRE_POSTGRES" in os.environ:
             pytest.fail(str(e))
         pytest.skip(str(e))
+
+
+def url_of(database: str) -> str:
+    """Where a drill makes its database of this sort, as `drill_hold` wants it."""
+    return obtained(server_url) if database == "postgresql" else ""
 
 
 def server_url() -> str:
