@@ -75,10 +75,13 @@ class TestStopGuard:
             trades(-10, -10, 5),  # a stop that followed the market into a gain
             [*trades(-10, -10), trade(9, -10, reason="SIGNAL")],
             [*trades(-10, -10), trade(9, -10, 1440)],
+            [*trades(-10, -10), trade(9, -10, -5.1)],
             [*trades(-10, -10), trade(9, -10, None)],
         ],
     )
-    def test_gains_other_exits_old_and_open_ones_do_not_count(self, found: list[Trade]) -> None:
+    def test_gains_other_exits_old_coming_and_open_ones_do_not_count(
+        self, found: list[Trade]
+    ) -> None:
         assert judged(STOPS, found) == []
 
     def test_small_losses_do_not_count_where_a_threshold_says_so(self) -> None:

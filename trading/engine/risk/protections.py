@@ -21,6 +21,8 @@ from trading.engine.risk.protection_rules import Book, Protection, Rule, Trade, 
 from trading.engine.types import ExitReason
 
 STOPS: Final = frozenset({ExitReason.STOP, ExitReason.STOP_OUT})
+SKEW: Final = timedelta(minutes=5)
+"""Brokers' clocks may differ by this; what is closed later is of a market with another time."""
 ZERO: Final = Decimal(0)
 
 
@@ -139,18 +141,19 @@ def _groups(
 ) -> Iterator[Group]:
     found: defaultdict[tuple[Where, int | None, str], list[Trade]] = defaultdict(list)
     for trade in trades:
-        recent = trade.closed_at is None or trade.closed_at > now - rule.lookback
-        if recent and rule.where.covers(trade.where):
+        closed = trade.closed_at or now
+        is_recent = now - rule.lookback < closed <= now + SKEW
+        if is_recent and rule.where.covers(trade.where):
             key = _key(rule, trade, books)
             if key is not None:
                 found[key].append(trade)
     for (where, side, currency), members in found.items():
-        closed = [trade for trade in members if trade.closed_at is not None]
+        over = [trade for trade in members if trade.closed_at is not None]
         yield Group(
             rule=rule,
             where=where,
             side=side,
-            closed=sorted(closed, key=lambda trade: (trade.closed_at or now, trade.id)),
+            closed=sorted(over, key=lambda trade: (trade.closed_at or now, trade.id)),
             open=[trade for trade in members if trade.closed_at is None],
             books={
                 pk: book
