@@ -33,6 +33,8 @@ NOON = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)
 """The first bar after the stored history opens here."""
 HISTORY = 700
 SPREAD = Decimal("0.00006")
+STOPS: dict[object, Decimal] = {1: Decimal("1.09000"), -1: Decimal("1.11000")}
+"""Of entries, by side."""
 
 
 @dataclass(slots=True)
@@ -59,8 +61,14 @@ class Desk:
 
 
 def entry(desk: Desk, **fields: object) -> Order:
-    """An approved entry of the desk's deployment."""
-    given = {"account": desk.account, "deployment": desk.deployment, "symbol": desk.symbol}
+    """An approved entry of the desk's deployment, its stop where nothing reaches it."""
+    given: dict[str, object] = {
+        "account": desk.account,
+        "deployment": desk.deployment,
+        "symbol": desk.symbol,
+    }
+    if fields.get("purpose", "ENTRY") == "ENTRY":
+        given["stop"] = STOPS[fields.get("side", 1)]
     return make_order(**{**given, **fields})
 
 

@@ -95,6 +95,9 @@ except (TypeError, EngineError) as e:
         found=str(e),
     ) from None
 DISK_RESERVE_MB = env.whole("DISK_RESERVE_MB", default=1024)
+REPORTING_CURRENCY = env.matching(
+    "REPORTING_CURRENCY", r"[A-Z]{3}", expected="a code such as EUR", default="USD"
+)
 CRASH_POINTS = env.text("CRASH_POINTS")
 
 INSTALLED_APPS = [

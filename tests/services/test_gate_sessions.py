@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.desk import NOON, Desk, make_desk
-from tests.factories import make_order
+from tests.desk import NOON, Desk, entry, make_desk
 from trading.models import Side
 from trading.services.gate import gate_pass
 
@@ -21,8 +20,7 @@ def desk() -> Desk:
 
 
 def refusal(desk: Desk, **fields: Any) -> tuple[str, str]:
-    given = {"account": desk.account, "deployment": desk.deployment, "symbol": desk.symbol}
-    return gate_pass(order=make_order(**{**given, **fields})) or ("", "")
+    return gate_pass(order=entry(desk, **fields)) or ("", "")
 
 
 def code(desk: Desk, at: datetime = NOON, **fields: Any) -> str:

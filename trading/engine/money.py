@@ -114,10 +114,7 @@ def conversion_for(
         return Conversion(scale)
     if instrument.base_currency == account:
         return Conversion(scale, inverse=True)
-    rate = _pair_rate(profit, account, quotes)
-    if rate is None and "USD" not in (profit, account):
-        first, second = _pair_rate(profit, "USD", quotes), _pair_rate("USD", account, quotes)
-        rate = first * second if first and second else None
+    rate = _crossed(profit, account, quotes)
     if rate is None:
         raise EngineError(
             f"{instrument.symbol}: expected a quote of {profit}{account} or {account}{profit} "
@@ -130,6 +127,27 @@ def _whole(currency: str) -> tuple[str, Decimal]:
     """The currency that is quoted, and how many of the given one it is worth."""
     whole = _CENTS.get(currency)
     return (currency, Decimal(1)) if whole is None else (whole, Decimal(100))
+
+
+def whole_currency(currency: str) -> str:
+    """The currency that pairs are quoted in: USD for USC."""
+    return _whole(currency)[0]
+
+
+def rate_between(origin: str, target: str, quotes: Mapping[str, Quote]) -> Decimal | None:
+    """What one unit of `origin` is worth in `target`, on the dearer side; None where no pair, and
+    no two through USD, say it."""
+    (one, parts), (other, cents_of_other) = _whole(origin), _whole(target)
+    rate = Decimal(1) if one == other else _crossed(one, other, quotes)
+    return None if rate is None else rate * cents_of_other / parts
+
+
+def _crossed(origin: str, target: str, quotes: Mapping[str, Quote]) -> Decimal | None:
+    rate = _pair_rate(origin, target, quotes)
+    if rate is None and "USD" not in (origin, target):
+        first, second = _pair_rate(origin, "USD", quotes), _pair_rate("USD", target, quotes)
+        rate = first * second if first and second else None
+    return rate
 
 
 def _pair_rate(origin: str, target: str, quotes: Mapping[str, Quote]) -> Decimal | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.utils.timezone import now
 
 from trading.engine.orders import IN_DOUBT, RESERVING, OrderStatus
 from trading.models import Account, Order, Purpose
@@ -21,6 +24,11 @@ class PendingOrder(NamedTuple):
     deployment_id: int | None
     position_id: str
     verify_stage: int
+    side: int
+    lots: Decimal
+    quoted_at: datetime | None
+    symbol: str
+    canonical: str
 
     @property
     def is_doubtful(self) -> bool:
@@ -35,18 +43,51 @@ class PendingOrder(NamedTuple):
     @property
     def is_reserving(self) -> bool:
         """An entry that no position shows yet."""
-        return (
-            self.purpose == Purpose.ENTRY and self.status in RESERVING and self.position_id == ""
-        )
+        return self.purpose == Purpose.ENTRY and self.status in RESERVING and self.position_id == ""
 
 
 _OPEN = Q(status__in=sorted(RESERVING)) | Q(verify_stage__gt=0)
+_RESERVES = Q(purpose=Purpose.ENTRY, status__in=sorted(RESERVING), position_id="")
+_COLUMNS = (*PendingOrder._fields[:-2], "symbol__name", "symbol__canonical")
+RECENT = timedelta(minutes=1)
+"""How far back equal orders are read with those whose outcome is open."""
 
 
-def orders_pending(*, account_id: int, besides: int | None = None) -> list[PendingOrder]:
-    """All of an account, one of them left out."""
-    rows = Order.objects.filter(_OPEN, account=account_id).values_list(*PendingOrder._fields)
-    return [PendingOrder(*row) for row in rows if row[0] != besides]
+def orders_pending(*, order: Order) -> list[PendingOrder]:
+    """All others of the order's account, and what was wanted just as it lately."""
+    equal = Q(created_at__gt=now() - RECENT, **_equal(order))
+    rows = Order.objects.filter(_OPEN | equal, account=order.account_id)
+    return [PendingOrder(*row) for row in rows.values_list(*_COLUMNS) if row[0] != order.pk]
+
+
+def equal_orders(*, order: Order, since: datetime) -> list[datetime]:
+    """When others that want just the same were sent, by the market's clock."""
+    rows = Order.objects.filter(quoted_at__gt=since, account=order.account_id, **_equal(order))
+    sent = rows.exclude(Q(pk=order.pk) | Q(status=OrderStatus.REJECTED))
+    return [at for at in sent.values_list("quoted_at", flat=True) if at is not None]
+
+
+def equal_among(pending: list[PendingOrder], order: Order) -> list[datetime]:
+    """As `equal_orders`, of the last minute, among what has been read."""
+    wanted = (order.deployment_id, order.symbol_id, order.side, order.lots)
+    return [
+        p.quoted_at
+        for p in pending
+        if p.quoted_at is not None
+        and p.purpose == Purpose.ENTRY
+        and p.status != OrderStatus.REJECTED
+        and (p.deployment_id, p.symbol_id, p.side, p.lots) == wanted
+    ]
+
+
+def _equal(order: Order) -> dict[str, Any]:
+    names = ("deployment_id", "symbol_id", "side", "lots", "purpose")
+    return {name: getattr(order, name) for name in names}
+
+
+def reserving() -> QuerySet[Order]:
+    """The entries of all accounts that no position shows yet, with their symbols."""
+    return Order.objects.filter(_RESERVES).select_related("symbol")
 
 
 def doubt_about(order: Order, pending: list[PendingOrder]) -> PendingOrder | None:

@@ -6,14 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from django.db.models import Sum
 
 from trading.engine.orders import IN_DOUBT
 from trading.engine.risk import Limit, LimitIndex, Limits, LimitSet, Place, Scope
-from trading.engine.types import AccountState, EngineError, PositionState
-from trading.models import Account, AccountGroup, Deployment, Order, Position, RiskLimit
+from trading.engine.types import EngineError
+from trading.models import Account, AccountGroup, Deployment, Order, RiskLimit
 from trading.models.limits import LimitRow, limit_made
 
 
@@ -82,46 +81,10 @@ def groups_of_accounts() -> Mapping[int, tuple[str, ...]]:
     return {account_id: tuple(groups) for account_id, groups in found.items()}
 
 
-def account_state_of(*, account: Account) -> AccountState:
-    """The account as we last saw it at the broker, with every position known to be open."""
-    rows = Position.objects.filter(account=account, closed_at__isnull=True)
-    return AccountState(
-        currency=account.currency,
-        balance=account.balance,
-        equity=account.equity,
-        margin=account.margin,
-        leverage=account.leverage,
-        positions=tuple(_position_state(*row) for row in rows.values_list(*COLUMNS)),
-        day_start_equity=account.day_start_equity,
-    )
-
-
 def reserved_risk(*, account: Account) -> Decimal:
     """Money that orders on their way may lose, in account currency: no position shows it yet."""
     orders = Order.objects.filter(account=account, status__in=sorted(IN_DOUBT))
     return orders.aggregate(total=Sum("risk_money"))["total"] or Decimal(0)
-
-
-COLUMNS = (
-    "broker_id",
-    "symbol__name",
-    "side",
-    "lots",
-    "entry_price",
-    "opened_at",
-    "stop",
-    "take",
-    "profit",
-    "swap",
-    "deployment_id",
-)
-"""Of a position, in the order of the fields of its state."""
-
-
-def _position_state(*columns: Any) -> PositionState:
-    *given, deployment_id = columns
-    values: tuple[Any, ...] = (*given, deployment_id or 0)
-    return PositionState(*values)
 
 
 def _limits(rows: list[LimitRow], broken: dict[tuple[Scope, str], str]) -> Iterator[Limit]:

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from shutil import disk_usage
 
 from django.conf import settings
 from django.db import transaction
 from django.utils.timezone import now
 
-from trading.engine import risk
 from trading.engine.hours import hours_of
 from trading.engine.orders import OrderStatus
 from trading.engine.risk import Control
 from trading.engine.risk.order_checks import news_breach
 from trading.engine.sessions import week_of
-from trading.engine.types import EngineError, Market, Quote
+from trading.engine.types import EngineError, Quote
 from trading.models import (
     Account,
     Deployment,
@@ -34,13 +34,15 @@ from trading.models import (
     Severity,
     Side,
 )
+from trading.selectors.facts import expected_price
 from trading.selectors.filters import news_near
 from trading.selectors.kills import kill_over
 from trading.selectors.pending import PendingOrder, doubt_about, orders_pending
 from trading.selectors.protections import lock_over
-from trading.selectors.quotes import quotes_fresh
-from trading.selectors.risk import account_state_of, limit_set_of, limits_of
+from trading.selectors.quotes import SeenQuote, quotes_seen
+from trading.selectors.risk import limit_set_of
 from trading.services.clock import Moment, clock_read
+from trading.services.judging import Refusal, limits_judge
 from trading.services.leases import lease_standing
 from trading.services.orders import order_tell
 from trading.services.transitions import Cause, order_move
@@ -53,31 +55,39 @@ _FORBIDDEN = {
     "SYMBOL_TRADE_MODE_SHORTONLY": (Side.LONG,),
 }
 """Sides that may not be entered, by the symbol's trade mode."""
-Refusal = tuple[str, str]
+Reason = tuple[str, str]
 """A stable code, and what was expected and found."""
 
 
-def gate_pass(*, order: Order) -> Refusal | None:
-    """Move the order to SENDING, or to EXPIRED with the refusal that is returned.
+def gate_pass(*, order: Order) -> Reason | None:
+    """Move the order to SENDING, or to EXPIRED with the refusal that is returned; its numbers are
+    kept with the move.
 
     Once ever: an order that is not APPROVED any more is refused as ALREADY_SENT and left alone.
     """
-    quote = _quote_of(order)
+    seen = _quote_of(order)
     with transaction.atomic(durable=True):
         lease = _lease_of(order)
         moment = clock_read()
-        refusal = _refusal(order, lease, moment, quote)
+        refusal = _refusal(order, lease, moment, seen)
         if refusal is None:
-            return _send(order, lease, moment, quote)
-        _expire(order, *refusal)
-    return refusal
+            return _send(order, lease, moment, seen.quote if seen else None)
+        _expire(order, refusal)
+    return refusal.code, refusal.message
 
 
-def _expire(order: Order, code: str, message: str) -> None:
+def _expire(order: Order, refusal: Refusal) -> None:
+    code, message = refusal.code, refusal.message
     columns = {"code": code, "message": message[:300], "finished_at": now()}
-    cause = Cause("gate", {"code": code})
+    cause = Cause("gate", refusal.evidence())
     if order_move(order=order, to=OrderStatus.EXPIRED, cause=cause, **columns):
-        order_tell(order=order, kind="order.denied", severity=Severity.WARNING, message=message)
+        order_tell(
+            order=order,
+            kind="order.denied",
+            severity=Severity.WARNING,
+            message=message,
+            numbers=refusal.numbers,
+        )
     else:
         order.refresh_from_db()
 
@@ -93,7 +103,7 @@ def _lease_of(order: Order) -> Lease | None:
     return lease
 
 
-def _send(order: Order, lease: Lease | None, moment: Moment, quote: Quote | None) -> Refusal | None:
+def _send(order: Order, lease: Lease | None, moment: Moment, quote: Quote | None) -> Reason | None:
     moved = order_move(
         order=order,
         to=OrderStatus.SENDING,
@@ -103,6 +113,7 @@ def _send(order: Order, lease: Lease | None, moment: Moment, quote: Quote | None
         sent_boot=moment.boot,
         epoch=lease.epoch if lease else None,
         quoted_at=quote.time if quote else None,
+        expected_price=_price_expected(order, quote),
     )
     if moved:
         return None
@@ -110,12 +121,18 @@ def _send(order: Order, lease: Lease | None, moment: Moment, quote: Quote | None
     return "ALREADY_SENT", f"Expected an approved order, was {order.status}"
 
 
+def _price_expected(order: Order, quote: Quote | None) -> Decimal | None:
+    if quote is None or order.purpose != Purpose.ENTRY:
+        return None
+    return expected_price(order, quote)
+
+
 def _refusal(
-    order: Order, lease: Lease | None, moment: Moment, quote: Quote | None
+    order: Order, lease: Lease | None, moment: Moment, seen: SeenQuote | None
 ) -> Refusal | None:
-    """The first reason against sending."""
-    pending = orders_pending(account_id=order.account_id, besides=order.pk)
-    checks: list[Callable[[], Refusal | None]] = [lambda: _age_refusal(order)]
+    """The first reason against sending; the limits are judged last, all of them."""
+    pending, quote = orders_pending(order=order), seen.quote if seen else None
+    checks: list[Callable[[], Reason | Refusal | None]] = [lambda: _age_refusal(order)]
     if order.origin == Origin.STRATEGY:
         checks.append(lambda: _halt_refusal(order))
         if order.purpose == Purpose.CLOSE:
@@ -131,9 +148,10 @@ def _refusal(
             lambda: _symbol_refusal(order),
             lambda: _mode_refusal(order),
             lambda: _session_refusal(order, quote),
-            lambda: _limit_refusal(order, quote, pending),
+            lambda: _limit_refusal(order, seen, pending, lease, moment),
         ]
-    return next((found for check in checks if (found := check()) is not None), None)
+    reason = next((found for check in checks if (found := check()) is not None), None)
+    return None if reason is None else Refusal(*reason)
 
 
 def _is_volume_based(order: Order) -> bool:
@@ -145,13 +163,13 @@ def _is_netting(order: Order) -> bool:
     return order.account.position_mode == Account.PositionMode.NETTING
 
 
-def _age_refusal(order: Order) -> Refusal | None:
+def _age_refusal(order: Order) -> Reason | None:
     if order.good_until is None or order.good_until >= now():
         return None
     return "SIGNAL_TOO_OLD", f"Expected to be sent before {order.good_until:%H:%M:%S}, was later"
 
 
-def _halt_refusal(order: Order) -> Refusal | None:
+def _halt_refusal(order: Order) -> Reason | None:
     """What stops everything a strategy wants: a halted account, a switch in mode HALT.
 
     Strategies may still reduce under any other switch and while the account is REDUCING.
@@ -166,13 +184,13 @@ def _halt_refusal(order: Order) -> Refusal | None:
     return "KILL_SWITCH", f"{switch} pulled by {switch.pulled_by}: {switch.reason}"
 
 
-def _lease_refusal(lease: Lease | None, moment: Moment) -> Refusal | None:
+def _lease_refusal(lease: Lease | None, moment: Moment) -> Reason | None:
     if lease is None:
         return "NO_GATEWAY", "Expected a gateway that runs the account, was none"
     return lease_standing(lease, moment)
 
 
-def _disk_refusal() -> Refusal | None:
+def _disk_refusal() -> Reason | None:
     """Entries stop while there is still room to write down what exits do."""
     free = disk_usage(settings.VAR_DIR).free >> 20
     if free >= settings.DISK_RESERVE_MB:
@@ -180,14 +198,14 @@ def _disk_refusal() -> Refusal | None:
     return "DISK_FULL", f"Expected {settings.DISK_RESERVE_MB} MiB free, was {free}"
 
 
-def _doubt_refusal(order: Order, pending: list[PendingOrder]) -> Refusal | None:
+def _doubt_refusal(order: Order, pending: list[PendingOrder]) -> Reason | None:
     doubt = doubt_about(order, pending)
     if doubt is None:
         return None
     return "IN_DOUBT", f"Order {doubt.client_id} is {doubt.status}, its outcome unproved"
 
 
-def _entry_refusal(order: Order, quote: Quote | None) -> Refusal | None:
+def _entry_refusal(order: Order, quote: Quote | None) -> Reason | None:
     account = order.account
     if account.state != Account.State.ACTIVE:
         return "ACCOUNT_NOT_ACTIVE", f"Account is {account.state}: {account.state_reason}"
@@ -199,7 +217,7 @@ def _entry_refusal(order: Order, quote: Quote | None) -> Refusal | None:
     return _hours_refusal(hours, quote.time if quote else now())
 
 
-def _hours_refusal(hours: str, at: datetime) -> Refusal | None:
+def _hours_refusal(hours: str, at: datetime) -> Reason | None:
     """No entry outside the hours that the deployment keeps to, by the market's own clock."""
     try:
         week = hours_of(hours)
@@ -210,7 +228,7 @@ def _hours_refusal(hours: str, at: datetime) -> Refusal | None:
     return "OUTSIDE_HOURS", f"Expected within {hours}, was {at:%a %H:%M} UTC"
 
 
-def _news_refusal(order: Order, quote: Quote | None) -> Refusal | None:
+def _news_refusal(order: Order, quote: Quote | None) -> Reason | None:
     """A close that a strategy wants waits for its next bar where closes keep off the news too.
 
     What is not known, a limit or the calendar, holds no exit back.
@@ -229,7 +247,7 @@ def _news_refusal(order: Order, quote: Quote | None) -> Refusal | None:
     return (Control.NEWS_CLOSES.spec.code, breach.message) if breach else None
 
 
-def _lock_refusal(order: Order) -> Refusal | None:
+def _lock_refusal(order: Order) -> Reason | None:
     lock = lock_over(order=order)
     if lock is None:
         return None
@@ -237,7 +255,7 @@ def _lock_refusal(order: Order) -> Refusal | None:
     return "LOCKED", f"{lock} {end}: {lock.reason}"
 
 
-def _symbol_refusal(order: Order) -> Refusal | None:
+def _symbol_refusal(order: Order) -> Reason | None:
     """Positions of others on the symbol that forbid an entry."""
     account = order.account
     there = Position.objects.filter(account=account, symbol=order.symbol_id, closed_at=None)
@@ -258,7 +276,7 @@ def _symbol_refusal(order: Order) -> Refusal | None:
     return None
 
 
-def _mode_refusal(order: Order) -> Refusal | None:
+def _mode_refusal(order: Order) -> Reason | None:
     """What the broker does not allow on the symbol at all, or not to this side."""
     mode = order.symbol.trade_mode
     if order.side in _FORBIDDEN.get(mode, ()):
@@ -267,7 +285,7 @@ def _mode_refusal(order: Order) -> Refusal | None:
     return None
 
 
-def _session_refusal(order: Order, quote: Quote | None) -> Refusal | None:
+def _session_refusal(order: Order, quote: Quote | None) -> Reason | None:
     """No entry outside the symbol's trade sessions, by the market's own clock."""
     at = quote.time if quote else now()
     try:
@@ -282,20 +300,20 @@ def _session_refusal(order: Order, quote: Quote | None) -> Refusal | None:
 
 
 def _limit_refusal(
-    order: Order, quote: Quote | None, pending: list[PendingOrder]
-) -> Refusal | None:
-    """Every limit once more, on open, resting and reserved exposure."""
-    if quote is None:
+    order: Order,
+    seen: SeenQuote | None,
+    pending: list[PendingOrder],
+    lease: Lease | None,
+    moment: Moment,
+) -> Reason | Refusal | None:
+    """Every limit, on open, resting and reserved exposure."""
+    if seen is None:
         return "QUOTE_STALE", f"Expected a fresh quote of {order.symbol.name}, was none"
-    assert order.deployment is not None
-    limits = limits_of(deployment=order.deployment)
-    reserved = sum(other.is_reserving for other in pending)
-    market = Market(order.symbol.instrument(), quote)
-    state = account_state_of(account=order.account)
-    denied = risk.denial(limits, state, market, reserved)
-    return None if denied is None else (denied.code, denied.message)
+    assert lease is not None  # asked for before
+    return limits_judge(order=order, seen=seen, pending=pending, lease=lease, moment=moment)
 
 
-def _quote_of(order: Order) -> Quote | None:
+def _quote_of(order: Order) -> SeenQuote | None:
     symbol = order.symbol
-    return quotes_fresh(source=symbol.source, names=[symbol.name]).get(symbol.name)
+    seen = quotes_seen(source=symbol.source, names=[symbol.name]).get(symbol.name)
+    return None if seen is None or seen.is_stale else seen

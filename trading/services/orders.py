@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -112,9 +113,17 @@ def client_id_new(*, deployment: Deployment | None, decision_key: str) -> str:
     return "_".join(parts)
 
 
-def order_tell(*, order: Order, kind: str, severity: Severity, message: str) -> None:
-    """An event about the order, in the caller's transaction."""
+def order_tell(
+    *,
+    order: Order,
+    kind: str,
+    severity: Severity,
+    message: str,
+    numbers: Mapping[str, str] | None = None,
+) -> None:
+    """An event about the order, in the caller's transaction; `numbers` are told with it."""
     payload = {
+        **(numbers or {}),
         "order": order.pk,
         "client_id": order.client_id,
         "symbol": order.symbol.name,
