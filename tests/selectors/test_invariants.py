@@ -12,10 +12,11 @@ from tests.factories import (
     make_fill,
     make_kill_switch,
     make_position,
+    make_run,
 )
 from trading.brokers.base import Receipt
 from trading.engine.types import PositionState
-from trading.models import Account, Event, KillSwitch, Order, OrderTransition, Position
+from trading.models import Account, Event, KillSwitch, Order, OrderTransition, Position, StrategyRun
 from trading.selectors.invariants import exposure_differs, violations
 from trading.services.invariants import Watch, invariants_enforce
 from trading.services.sending import order_send
@@ -119,6 +120,17 @@ def test_i13_the_broker_has_other_lots_than_we(desk: Desk) -> None:
     assert exposure_differs(account=desk.account, state=same) == []
 
 
+def test_i16_a_run_that_tells_of_another_end_than_its_order_had(desk: Desk) -> None:
+    order = filled(desk)
+    order.run = make_run(deployment=desk.deployment, outcome="DENIED")
+    order.save()
+    assert codes(desk) == {"I16"}
+    StrategyRun.objects.update(outcome="ENTRY")
+    assert codes(desk) == set()
+    Order.objects.update(sent_at=None)
+    assert codes(desk) == {"I16"}
+
+
 def test_i14_a_switch_that_nobody_let_go_of(desk: Desk) -> None:
     make_kill_switch(account=desk.account)
     KillSwitch.objects.update(rearmed_at=now())
@@ -142,3 +154,7 @@ def test_a_difference_counts_when_it_is_still_there_at_the_next_look(desk: Desk)
     state, watch = ScriptedBroker().account(), Watch()
     looks = [invariants_enforce(account=desk.account, state=state, watch=watch) for _ in range(2)]
     assert [[v.code for v in look] for look in looks] == [[], ["I13"]]
+    assert Account.objects.get().mismatches == 2
+    Position.objects.update(closed_at=NOON)
+    invariants_enforce(account=desk.account, state=state, watch=watch)
+    assert Account.objects.get().mismatches == 0

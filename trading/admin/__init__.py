@@ -12,6 +12,7 @@ from trading.admin import (
     protections,
     queue,
     risk,
+    runs,
     strategies,
     users,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "protections",
     "queue",
     "risk",
+    "runs",
     "strategies",
     "users",
 ]

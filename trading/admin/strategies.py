@@ -1,4 +1,4 @@
-"""Strategies, their deployments, and every decision they made."""
+"""Strategies and their deployments."""
 
 from collections.abc import Iterable
 from dataclasses import fields
@@ -14,23 +14,13 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from trading.admin.base import JournalAdmin, ModelAdmin, display
+from trading.admin.base import ModelAdmin, display
 from trading.engine.hours import hours_of
 from trading.engine.strategies import REGISTRY, build, params_from
 from trading.engine.types import EngineError
-from trading.models import Account, Deployment, Strategy, StrategyRun, Symbol
+from trading.models import Account, Deployment, Strategy, Symbol
 from trading.selectors.netting import netting_rival
 from trading.services.strategies import deployment_pause, deployment_resume
-
-RUN_LABELS = {
-    "QUEUED": "info",
-    "CLAIMED": "info",
-    "DONE": "success",
-    "EXPIRED": "warning",
-    "FAILED": "danger",
-}
-OUTCOME_LABELS = {"ENTRY": "success", "EXIT": "info", "DENIED": "warning"}
-
 
 WHAT_TRADES = ("account", "strategy", ("symbol", "timeframe"), "risk_percent", "hours")
 
@@ -194,37 +184,6 @@ class DeploymentAdmin(ModelAdmin[Deployment]):
             else:
                 resumed += deployment_resume(deployment=d, actor=request.user)
         self.message_user(request, f"{resumed} resumed; asked again from the next closed bar on")
-
-
-@admin.register(StrategyRun)
-class StrategyRunAdmin(JournalAdmin[StrategyRun]):
-    list_display = [
-        "bar_open",
-        "deployment",
-        "outcome_label",
-        "code",
-        "message",
-        "state_label",
-        "finished_at",
-    ]
-    list_filter = [
-        "state",
-        "outcome",
-        "deployment__strategy",
-        "deployment__symbol",
-        "queued_at",
-    ]
-    list_select_related = ["deployment__strategy", "deployment__symbol"]
-    search_fields = ["code__exact"]
-    search_help_text = "A reason code, whole, for example MAX_SPREAD"
-
-    @display(description="outcome", label=OUTCOME_LABELS)
-    def outcome_label(self, run: StrategyRun) -> str:
-        return run.outcome
-
-    @display(description="state", label=RUN_LABELS)
-    def state_label(self, run: StrategyRun) -> tuple[str, str]:
-        return run.state, run.get_state_display()
 
 
 def _mapping(params: object) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""What must hold of every account's orders and positions, whatever happened; I1 to I14 by name.
+"""What must hold of every account's orders and positions, whatever happened; I1 to I16 by name.
 
 I15, that nothing which decides about ownership reads the wall clock, is held by a test of the
 sources.
@@ -30,6 +30,7 @@ from trading.models import (
     Purpose,
 )
 from trading.selectors.risk import reserved_risk
+from trading.selectors.signals import orders_at_odds
 
 WINDOW = timedelta(hours=24)
 """Orders older than this were looked at before, and nothing changes them."""
@@ -63,6 +64,7 @@ def violations(*, account: Account) -> list[Violation]:
         _told,
         _protected,
         _latched,
+        _answered,
     ]
     return [violation for check in checks for violation in check(account)]
 
@@ -219,3 +221,10 @@ def _latched(account: Account) -> Iterator[Violation]:
     )
     for switch in loose.filter(Q(account=None) | Q(account=account)):
         yield Violation("I14", f"Switch {switch.pk} was re-armed by nobody or for no reason")
+
+
+def _answered(account: Account) -> Iterator[Violation]:
+    """I16: a signal has become an order or a denial, and never both."""
+    for order_id, outcome in orders_at_odds(account_id=account.pk, since=now() - WINDOW):
+        sent = "was sent" if outcome == "DENIED" else "was not sent"
+        yield Violation("I16", f"Order {order_id} {sent} although its run says {outcome}")

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from django.db import transaction
+from django.db.models import F
 
 from trading.engine.types import AccountState
 from trading.models import Account, Severity
 from trading.selectors.invariants import Violation, exposure_differs, violations
 from trading.services.accounts import account_halt
 from trading.services.events import Happening, event_append
+
+MOST_MISMATCHES = 1000
+"""Nobody counts further."""
 
 
 @dataclass(slots=True)
@@ -24,10 +28,20 @@ def invariants_enforce(*, account: Account, state: AccountState, watch: Watch) -
     """Check everything; halt the account and tell for what does not hold. Returns that."""
     differs = set(exposure_differs(account=account, state=state))
     lasting, watch.differed = differs & watch.differed, differs
+    _count_mismatch(account, bool(differs))
     broken = violations(account=account) + sorted(lasting, key=str)
     if broken:
         _alarm(account, broken)
     return broken
+
+
+def _count_mismatch(account: Account, differs: bool) -> None:
+    """Readings in a row that differed from our records, for the limit of them."""
+    row = Account.objects.filter(pk=account.pk)
+    if differs:
+        row.filter(mismatches__lt=MOST_MISMATCHES).update(mismatches=F("mismatches") + 1)
+    else:
+        row.exclude(mismatches=0).update(mismatches=0)
 
 
 def _alarm(account: Account, broken: list[Violation]) -> None:

@@ -32,11 +32,12 @@ from trading.engine.types import (
     OrderIntent,
     Quote,
 )
-from trading.models import Deployment, Severity, StrategyRun, Symbol
+from trading.models import Deployment, Order, Severity, StrategyRun, Symbol
 from trading.models.strategies import RunState
 from trading.selectors.bars import bars_tail
 from trading.selectors.quotes import quotes_fresh
 from trading.selectors.risk import LimitBook, limit_book, limits_of
+from trading.selectors.signals import order_sent, refusal_of
 from trading.selectors.trails import trails_of
 from trading.services.brokers import broker_for, costs_of
 from trading.services.events import Happening, event_append
@@ -180,6 +181,10 @@ def _claim(run: StrategyRun) -> bool:
 
 
 def _answer(run: StrategyRun, reading: Reading) -> None:
+    sent = order_sent(run=run) if run.attempts else None
+    if sent is not None:  # by a process that died before it could say so
+        _finish_entry(run, sent)
+        return
     if run.expires_at < now():
         _finish(run, RunState.EXPIRED, "EXPIRED", code="SIGNAL_TOO_OLD", message="Asked too late")
         return
@@ -243,14 +248,26 @@ def _act(run: StrategyRun, decision: Decision, broker: Broker, *, expires_at: da
         order = entry_create(run=run, intent=entry, expires_at=expires_at)
         order_send(order=order, broker=broker)
         run.numbers["sizing"] = dict(entry.numbers)
-        message = f"{order}: {OrderStatus(order.status).lower()}"
-        _finish(run, RunState.DONE, "ENTRY", code=order.code, message=message)
+        _finish_entry(run, order)
     elif isinstance(entry, Denied):
         run.numbers["refusal"] = dict(entry.numbers)
         _refuse(run, entry)
     else:
         outcome = "EXIT" if decision.closes else "HOLD"
         _finish(run, RunState.DONE, outcome, code="", message=entry.reason)
+
+
+def _finish_entry(run: StrategyRun, order: Order) -> None:
+    """An order that the gate let pass is the answer, whatever becomes of it; one that it refused
+    is a denial, with everything that was wrong."""
+    if order.sent_at is not None:
+        message = f"{order}: {OrderStatus(order.status).lower()}"
+        _finish(run, RunState.DONE, "ENTRY", code=order.code, message=message)
+        return
+    evidence = refusal_of(order=order)
+    run.numbers["refusal"] = evidence.get("numbers", {})
+    run.numbers["findings"] = evidence.get("findings", [])
+    _finish(run, RunState.DONE, "DENIED", code=order.code, message=order.message)
 
 
 def _follow(run: StrategyRun, decision: Decision, broker: Broker) -> None:
