@@ -16,7 +16,7 @@ from tradebot.drill.plan import METAAPI, Plan, plan_for
 KILLS = int(os.environ.get("KILLS", "250"))
 EVERY_POINT = 250
 EXECUTIONS_PER_KILL = 1.2
-METAAPI_KILLS = max(10, KILLS // 16)
+METAAPI_KILLS = max(10, KILLS // 20)
 pytestmark = pytest.mark.crash
 
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.crash
     [
         (Plan("switch", accounts=4, rounds=5), "sqlite"),
         (Plan("switch", accounts=4, rounds=5), "postgresql"),
-        (plan_for(METAAPI, scenario="switch", rounds=3), "postgresql"),
+        (plan_for(METAAPI, scenario="switch", rounds=2), "postgresql"),
     ],
 )
 def test_nothing_enters_after_the_kill_switch(plan: Plan, database: str) -> None:

@@ -35,7 +35,7 @@ RATES: Final[Mapping[str, float]] = {
     "too_many": 0.01,
     "fail": 0.01,
     "slow": 0.03,
-    "mute": 0.02,
+    "mute": 0.03,
     "storm": 0.015,
     "away": 0.03,
     "forbidden": 0.015,
