@@ -123,6 +123,17 @@ def conversion_for(
     return Conversion(rate * scale)
 
 
+def converting_pairs(instrument: Instrument, account_currency: str) -> frozenset[str]:
+    """The pairs of whose quotes `conversion_for` may take one or two."""
+    profit, account = whole_currency(instrument.profit_currency), whole_currency(account_currency)
+    if account in (profit, instrument.base_currency):
+        return frozenset()
+    legs = {(profit, account)}
+    if "USD" not in (profit, account):
+        legs |= {(profit, "USD"), ("USD", account)}
+    return frozenset(pair for one, other in legs for pair in (one + other, other + one))
+
+
 def _whole(currency: str) -> tuple[str, Decimal]:
     """The currency that is quoted, and how many of the given one it is worth."""
     whole = _CENTS.get(currency)

@@ -47,7 +47,7 @@ positions = st.lists(st.tuples(names, sides, st.integers(1, 30), stops), max_siz
 moves = st.lists(st.tuples(names, st.integers(-90, 90)), max_size=12)
 
 
-@given(positions, moves, st.sampled_from(["USD", "EUR"]))
+@given(positions, moves, st.sampled_from(["USD", "EUR", "USC"]))
 def test_equity_at_every_quote_is_that_of_the_book(
     opened: list[tuple[str, int, int, int | None]], moved: list[tuple[str, int]], currency: str
 ) -> None:

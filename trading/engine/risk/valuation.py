@@ -52,8 +52,8 @@ class Total:
 class Leg:
     """The positions of one symbol, side and owner.
 
-    Values are in profit currency; `rate` makes them account currency, except of an inverse pair,
-    whose profit is worth 1 / price.
+    Values are in profit currency, of an inverse pair divided by the price; `rate` makes them
+    account currency.
     """
 
     listing: Listing
@@ -67,7 +67,7 @@ class Leg:
     loose_cost: float = 0.0
     """Of these, what has no stop."""
     at_stops: float = 0.0
-    """Sum of the values at the stops; of an inverse pair in account currency."""
+    """Sum of the values at the stops."""
     nearest: float = 0.0
     """The stop that is hit first."""
     stops: list[tuple[float, float, float]] = field(default_factory=list)
@@ -126,9 +126,9 @@ class Valuation:
     convert currencies, where they differ."""
 
     def __init__(self, listings: Mapping[str, Listing], canonicals: Mapping[str, str]) -> None:
-        self._listings = listings
-        self._pairs = {name: pair for name, pair in canonicals.items() if pair not in listings}
-        self._quotes: dict[str, Quote] = {}
+        self.trade(listings, canonicals)
+        self.quotes: dict[str, Quote] = {}
+        """The newest by name and by canonical name."""
         self._currency = ""
         self._held: dict[str, list[Leg]] = {}
         self._converted: dict[str, list[Leg]] = {}
@@ -137,6 +137,11 @@ class Valuation:
         """Value of each position in account currency: margin is in proportion to it."""
         self.costs: dict[str, float] = {}
         """Of closing each position."""
+
+    def trade(self, listings: Mapping[str, Listing], canonicals: Mapping[str, str]) -> None:
+        """Know these symbols from the next reading on."""
+        self._listings = listings
+        self._pairs = {name: pair for name, pair in canonicals.items() if pair not in listings}
 
     def total(self, owner: int = WHOLE) -> Total:
         return self._totals[owner]
@@ -160,14 +165,14 @@ class Valuation:
         """Take a quote; whether it concerns anything held."""
         name = quote.symbol
         pair = self._pairs.get(name, name)
-        self._quotes[name] = self._quotes[pair] = quote
+        self.quotes[name] = self.quotes[pair] = quote
         held, converted = self._held.get(name), self._converted.get(pair)
         if converted:
             self._convert(converted)
         if held:
             bid, ask = float(quote.bid), float(quote.ask)
             for leg in held:
-                rate = leg.rate if leg.rate is not None else self._rate(leg)
+                rate = leg.rate if leg.rate is not None else self._conversion(leg.listing)[0]
                 leg.move(bid if leg.side > 0 else ask, rate)
         return bool(held or converted)
 
@@ -187,8 +192,8 @@ class Valuation:
             return
         key = (seen.symbol, seen.side, owner)
         if key not in legs:
-            inverse = listing.instrument.base_currency == self._currency
-            legs[key] = Leg(listing, seen.side, inverse, totals)
+            rate, inverse = self._conversion(listing)
+            legs[key] = Leg(listing, seen.side, inverse, totals, rate=rate)
         leg = legs[key]
         leg.add(seen)
         leg.profit += profit
@@ -198,12 +203,12 @@ class Valuation:
         """Have quotes find the leg, and price it with those at hand."""
         instrument = leg.listing.instrument
         self._held[instrument.symbol].append(leg)
-        for pair in _converting(instrument.profit_currency, self._currency, leg.inverse):
+        for pair in money.converting_pairs(instrument, self._currency):
             self._converted[pair].append(leg)
-        quote = self._quotes.get(instrument.symbol)
+        quote = self.quotes.get(instrument.symbol)
         if quote is not None:
             leg.price = float(quote.bid if leg.side > 0 else quote.ask)
-        leg.move(leg.price, self._rate(leg))
+        leg.move(leg.price, leg.rate)
         for total in leg.totals:
             total.unstopped += leg.price is None or leg.rate is None
             total.cost += _cost(leg, leg.size)
@@ -213,17 +218,16 @@ class Valuation:
         for leg in legs:
             profit = leg.listing.instrument.profit_currency
             if profit not in rates:
-                rates[profit] = self._rate(leg)
+                rates[profit], _ = self._conversion(leg.listing)
             leg.move(leg.price, rates[profit])
 
-    def _rate(self, leg: Leg) -> float | None:
-        if leg.inverse:
-            return 1.0
+    def _conversion(self, listing: Listing) -> tuple[float | None, bool]:
+        """Rate, and whether it is to be divided by the price; None where no quote says it."""
         try:
-            conversion = money.conversion_for(leg.listing.instrument, self._currency, self._quotes)
+            found = money.conversion_for(listing.instrument, self._currency, self.quotes)
         except EngineError:
-            return None
-        return float(conversion.rate)
+            return None, False
+        return float(found.rate), found.inverse
 
     def _weigh(self, legs: Mapping[tuple[str, int, int], Leg], seen: PositionState) -> None:
         owner = seen.magic if seen.magic in self._totals else WHOLE
@@ -246,19 +250,8 @@ def _cost(leg: Leg, size: float) -> float:
 
 def _rate_at(leg: Leg) -> float:
     """Account currency per profit currency; 1 where it is not known."""
-    if leg.inverse:
-        return 1.0 / leg.price if leg.price else 1.0
-    return 1.0 if leg.rate is None else leg.rate
-
-
-def _converting(profit: str, account: str, inverse: bool) -> set[str]:
-    """The pairs whose quotes `money.conversion_for` may take."""
-    if inverse or profit == account:
-        return set()
-    legs = {(profit, account)}
-    if "USD" not in (profit, account):
-        legs |= {(profit, "USD"), ("USD", account)}
-    return {pair for one, other in legs for pair in (one + other, other + one)}
+    rate = 1.0 if leg.rate is None else leg.rate
+    return rate / leg.price if leg.inverse and leg.price else rate
 
 
 def _without_profit(state: AccountState) -> Decimal:
