@@ -19,6 +19,7 @@ from django.templatetags.static import static
 from tradebot import RELEASE
 from tradebot import environment as env
 from tradebot.embedded import valkey_socket
+from trading.engine.guarding import Terms
 from trading.engine.timing import Timing
 from trading.engine.types import EngineError
 
@@ -92,6 +93,14 @@ except (TypeError, EngineError) as e:
     raise env.SettingError(
         "EXECUTION_TIMING",
         expected=f"name=seconds of {', '.join(f.name for f in fields(Timing))}",
+        found=str(e),
+    ) from None
+try:
+    GUARD = Terms(**env.numbers("EQUITY_GUARD"))
+except (TypeError, EngineError) as e:
+    raise env.SettingError(
+        "EQUITY_GUARD",
+        expected=f"name=number of {', '.join(f.name for f in fields(Terms))}",
         found=str(e),
     ) from None
 DISK_RESERVE_MB = env.whole("DISK_RESERVE_MB", default=1024)

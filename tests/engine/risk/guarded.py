@@ -11,9 +11,10 @@ from functools import cache
 from tests.instruments import EURUSD
 from trading.engine.book import Book, Listing
 from trading.engine.book_state import Ticket
+from trading.engine.guarding import Terms
 from trading.engine.risk import Action, Limit, LimitIndex, Place
 from trading.engine.risk.guard import Guard, Look, Others
-from trading.engine.risk.watching import Alarm, Kind, Owner, Terms, rules_of
+from trading.engine.risk.watching import Alarm, Kind, Owner, rules_of
 from trading.engine.types import Costs, ExitReason, Fill, Instrument, OrderKind, Quote
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.engine.risk.guarded import Guarded, quote
+from trading.engine.guarding import Terms
 from trading.engine.risk import (
     Action,
     Control,
@@ -22,7 +23,7 @@ from trading.engine.risk import (
     limit_of,
 )
 from trading.engine.risk.guard import Others
-from trading.engine.risk.watching import Kind, Owner, Terms
+from trading.engine.risk.watching import Kind, Owner
 from trading.engine.types import EngineError
 
 D = Decimal

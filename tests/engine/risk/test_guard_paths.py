@@ -19,6 +19,7 @@ import numpy as np
 
 from tests.engine.risk.guarded import NOON, Guarded, instrument, quote
 from trading.engine.book_checks import OrderRefused
+from trading.engine.guarding import Terms
 from trading.engine.risk import (
     Action,
     Clock,
@@ -30,7 +31,7 @@ from trading.engine.risk import (
     Unit,
     limit_of,
 )
-from trading.engine.risk.watching import Kind, Terms
+from trading.engine.risk.watching import Kind
 from trading.engine.types import Costs, Quote
 
 PATHS = int(os.environ.get("GUARD_PATHS", "300"))
@@ -147,8 +148,8 @@ class Path:
         before = self.equity
         if oracle.clock.start(new.time) > oracle.day:
             oracle.reset(new.time, book.state.balance, before)
-        cost = account.guard._valuation.total().cost
-        account.at, fills = new.time, book.on_quote(new)
+        cost, account.at = self.cost, new.time
+        fills = book.on_quote(new)
         self.equity = book._equity()
         dropped = before - self.equity
         oracle.see(book.state.balance, self.equity)
@@ -163,12 +164,18 @@ class Path:
         """A leap is more than what the cost of closing leaves of the buffer; what is within the
         buffer has been closed."""
         ending = ""
-        for floor, buffer in self.oracle.floors(cost):
+        floors = zip(self.oracle.floors(cost), self.oracle.floors(self.cost), strict=True)
+        for (floor, before), (_, after) in floors:
             if self.equity < floor - CENT:
-                return "leapt" if dropped > buffer - cost > 0 else "broken"
-            if self.account.book.state.positions and self.equity < floor + buffer - CENT:
+                return "leapt" if dropped > before - cost > 0 else "broken"
+            if self.account.book.state.positions and self.equity < floor + after - CENT:
                 ending = "late"
         return ending
+
+    @property
+    def cost(self) -> float:
+        """Of closing everything now."""
+        return self.account.guard._valuation.total().cost
 
     def _open(self) -> None:
         account, rng = self.account, self.rng

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from tests.engine.risk.guarded import Guarded, quote
+from trading.engine.guarding import Terms
 from trading.engine.risk import (
     Action,
     Control,
@@ -19,7 +20,7 @@ from trading.engine.risk import (
     Unit,
     limit_of,
 )
-from trading.engine.risk.watching import Kind, Terms
+from trading.engine.risk.watching import Kind
 
 D = Decimal
 MIDNIGHT = datetime(2026, 3, 2, 23, tzinfo=UTC)
@@ -108,12 +109,12 @@ def test_what_a_person_let_go_of_is_trimmed_no_further() -> None:
 @pytest.mark.parametrize(
     ("limit", "kinds"),
     [
-        (replace(DAILY, reference=Reference.HIGHER), [Kind.RESET, Kind.TRIM]),
+        (replace(DAILY, reference=Reference.HIGHER), [Kind.TRIM, Kind.RESET]),
         (replace(DAILY, reference=Reference.EQUITY), []),
         (replace(DAILY, action=Action.NOTIFY), [Kind.RESET]),
         (replace(DAILY, scope=Scope.DEPLOYMENT, target="7"), [Kind.RESET]),
         (DRAWDOWN, []),
-        (replace(DRAWDOWN, trailing=Trailing.END_OF_DAY), [Kind.RESET, Kind.TRIM]),
+        (replace(DRAWDOWN, trailing=Trailing.END_OF_DAY), [Kind.TRIM, Kind.RESET]),
         (limit_of(Control.EQUITY_STOP, 90_000), []),
     ],
 )

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from trading.engine.guarding import Terms
 from trading.engine.risk.kinds import Subject
 from trading.engine.risk.references import DrawdownState, Floor, Reading
 from trading.engine.risk.trims import Boundary
-from trading.engine.risk.watching import Alarm, Kind, Mark, Terms, Track
+from trading.engine.risk.watching import Alarm, Kind, Mark, Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ class Verdict:
         self.raised[key] = True
         yield Alarm(
             rule=self.track.rule,
+            clock=self.track.clock,
             kind=kind,
             level=level,
             began=self.state.started,

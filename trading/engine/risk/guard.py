@@ -14,6 +14,7 @@ from decimal import Decimal
 from math import inf
 from typing import TYPE_CHECKING, Final
 
+from trading.engine.guarding import Terms
 from trading.engine.money import money_from_float
 from trading.engine.risk.alarms import Stand, Verdict
 from trading.engine.risk.controls import Control
@@ -28,7 +29,6 @@ from trading.engine.risk.watching import (
     Mark,
     Owner,
     Rule,
-    Terms,
     Track,
     began_of,
     tracks_of,
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 ZERO: Final = Decimal(0)
 NONE: Final[frozenset[Decimal]] = frozenset()
-SHARED: Final = (Subject.GROUP, Subject.GLOBAL)
 LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 DAY: Final = Clock(Period.DAY, *NEW_YORK_CLOSE)
 """Every account is followed by this clock, with or without limits."""
@@ -57,6 +56,8 @@ class Others:
     worst: Decimal = ZERO
     cost: Decimal = ZERO
     rate: Decimal = Decimal(1)
+    moved: Decimal = ZERO
+    """Deposits (+) and withdrawals (-) there since the look before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +102,7 @@ class Watch:
 
     @property
     def is_shared(self) -> bool:
-        """Whether other accounts are part of it."""
-        return self.owner.subject in SHARED
+        return self.owner.is_shared
 
     @property
     def equity(self) -> float:
@@ -172,6 +172,33 @@ class Guard:
         self.states = {key: s for key, s in {**states, **self.states}.items() if key in wanted}
         self._due = LONG_AGO
 
+    def begin_from(self, initial: Decimal) -> None:
+        """A person has said what the account's initial balance is."""
+        for (owner, clock), state in self.states.items():
+            if owner == self.account:
+                self.states[owner, clock] = replace(
+                    state,
+                    initial=initial,
+                    highest_start=max(initial, state.highest_start),
+                    highest_balance=max(initial, state.highest_balance),
+                    highest_equity=max(initial, state.highest_equity),
+                )
+
+    def trade(self, listings: Mapping[str, Listing], canonicals: Mapping[str, str]) -> None:
+        """Know these symbols from now on."""
+        self._valuation.trade(listings, canonicals)
+
+    def share(self, others: Mapping[Owner, Others]) -> None:
+        """What the other accounts of groups come to between two looks."""
+        for watch in self._armed:
+            if watch.is_shared and watch.owner in others:
+                watch.bind(watch.total, others[watch.owner])
+
+    @property
+    def quotes(self) -> Mapping[str, Quote]:
+        """The newest by name and by canonical name."""
+        return self._valuation.quotes
+
     def on_quote(self, quote: Quote) -> bool:
         """Take a quote; whether it is time to `read`, before the next one."""
         near = quote.time >= self._due
@@ -184,7 +211,7 @@ class Guard:
         return near
 
     def read(self, look: Look) -> list[Alarm]:
-        """What a fresh reading raises, the most urgent last."""
+        """What a fresh reading raises, the most urgent first."""
         self._bind(look)
         alarms, trims, armed = list[Alarm](), list[Trim](), list[Watch]()
         for watch in self._watches:
@@ -198,17 +225,16 @@ class Guard:
             armed.append(watch)
         self.trims, self._armed = tuple(trims), tuple(armed)
         self._forget(look.at)
-        return sorted(alarms, key=lambda alarm: list(Kind).index(alarm.kind))
+        return sorted(alarms, key=lambda alarm: -list(Kind).index(alarm.kind))
 
     def _pass_reset(self) -> None:
         for watch in self._armed:
             if watch.at_reset is None:
                 watch.at_reset = watch.equity
 
-    def equity(self) -> tuple[float, float]:
-        """What the account is worth at the newest quotes, and when every stop is hit."""
-        total = self._valuation.total()
-        return total.equity, total.at_stops
+    def total(self) -> Total:
+        """What the account is worth at the newest quotes."""
+        return self._valuation.total()
 
     # --- what an owner has
 
@@ -240,7 +266,7 @@ class Guard:
         high = money_from_float(watch.high) if is_proved else told
         balance = others.balance + booked * others.rate
         return Stand(
-            Reading(look.at, balance, told, look.moved * others.rate),
+            Reading(look.at, balance, told, look.moved * others.rate + others.moved),
             min(told, now),
             max(told, high),
             others.worst + money_from_float(self._worst(total, look)) * others.rate,
@@ -296,8 +322,7 @@ class Guard:
         owner, clock = key
         known = self._known(owner)
         if known is None:
-            is_shared = owner.subject in SHARED
-            initial = reading.balance if is_shared else self._initial(owner, look)
+            initial = reading.balance if owner.is_shared else self._initial(owner, look)
             return DrawdownState.opened(look.initials.get(owner, initial), reading, clock)
         state = DrawdownState.opened(known.initial, reading, clock)
         return replace(

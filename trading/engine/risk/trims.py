@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
+from trading.engine.guarding import Terms
 from trading.engine.risk.references import ALL, DrawdownState, Floor, Reading
-from trading.engine.risk.watching import Rule, Terms, Track
+from trading.engine.risk.watching import Rule, Track
 from trading.engine.types import AccountState, PositionState
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from trading.engine.guarding import Terms
 from trading.engine.risk.controls import Control
 from trading.engine.risk.kinds import Action, Scope, Subject, Trailing
 from trading.engine.risk.limits import Clock, Limit, LimitIndex, Place
 from trading.engine.risk.references import ALL, DrawdownState, Floor, floor_of
-from trading.engine.types import EngineError
 
 GUARDED: Final = frozenset(
     (
@@ -34,40 +34,16 @@ WARNINGS: Final = (80, 60)
 """Percent of a loss limit that is used."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How careful the guard is."""
-
-    buffer_percent: float = 2.0
-    """Of the loss a limit allows: so much before its floor, and the cost of closing everything
-    earlier still, the guard acts. A floor is broken only where a price leaps over that."""
-    reset_warn_minutes: float = 30.0
-    """So long before a reset it tells what would be broken by the reset alone."""
-    reset_trim_minutes: float = 0.0
-    """So long before it, it closes what would break it; 0 = never."""
-    stop_out_percent: float = 50.0
-    """Margin level at which the broker closes."""
-
-    def __post_init__(self) -> None:
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if not 0 <= value < 1e6:
-                raise EngineError(f"Expected {f.name} of at least 0, was {value}")
-
-    @property
-    def reset_warn(self) -> timedelta:
-        return timedelta(minutes=max(self.reset_warn_minutes, self.reset_trim_minutes))
-
-    @property
-    def reset_trim(self) -> timedelta:
-        return timedelta(minutes=self.reset_trim_minutes)
-
-
 class Owner(NamedTuple):
     """Whose equity it is: an account's, a deployment's own, a group's, or of all accounts."""
 
     subject: Subject
     target: str = ""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several accounts are part of it."""
+        return self.subject in (Subject.GROUP, Subject.GLOBAL)
 
 
 class Rule(NamedTuple):
@@ -129,6 +105,7 @@ class Alarm:
     """Something to be told or done, once in a period. Money is the owner's."""
 
     rule: Rule
+    clock: Clock
     kind: Kind
     level: int
     """Percent used of the room; 100 unless it is a warning."""
