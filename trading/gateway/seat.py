@@ -14,6 +14,7 @@ from django.db import transaction
 from trading.brokers.base import Broker, Unavailable
 from trading.crashpoints import crash_point
 from trading.engine.types import AccountState, Quote
+from trading.gateway.guard import Post, SeatGuard
 from trading.models import Account
 from trading.services.accounts import (
     WAITS,
@@ -58,7 +59,9 @@ class Seat:
     """As last read at the broker under the present lease."""
     is_ready: bool = False
     """Reconciled since the lease was taken and since the last disconnection."""
+    guard: SeatGuard = field(default_factory=SeatGuard)
     _reconciled_at: float = -inf
+    _compared_at: float = -inf
     _failing_since: float | None = None
     _renewed_at: float = 0.0
     _checked_at: float = field(default_factory=monotonic)
@@ -86,6 +89,7 @@ class Seat:
     def drop(self) -> None:
         """Let go of the account; whoever takes it next begins with a reconciliation."""
         grip, self.grip, self.state, self.is_ready = self.grip, None, None, False
+        self.guard.drop()
         if grip is not None:
             lease_release(grip=grip)
 
@@ -96,6 +100,7 @@ class Seat:
         fills = self.broker.feed(quotes)
         if fills:
             fills_record(account=self.account, fills=fills)
+        self.guard.feed(self._post, quotes, fills)
 
     def observe(self) -> None:
         """Read the account, hold the lease, and do everything that is due about it.
@@ -113,11 +118,16 @@ class Seat:
             self._disconnected(self.grip, e)
             raise
         self._activate()
+        self.guard.observe(self._post, state)
         positions_protect(account=self.account, broker=self.broker, state=state)
         kills_apply(account=self.account, broker=self.broker, state=state)
         orders_nudge(account=self.account, broker=self.broker)
         self._keep_rules()
         self._check(state)
+
+    @property
+    def _post(self) -> Post:
+        return Post(self.account, self.broker, self._compared_at)
 
     def _seen(self, grip: Grip, state: AccountState) -> None:
         """The broker's word and the renewal in one transaction: no word without a lease."""
@@ -131,9 +141,10 @@ class Seat:
     def _reconcile(self, grip: Grip) -> None:
         if not self._is_due():
             return
-        self._reconciled_at = monotonic()
+        self._reconciled_at = began = monotonic()
         if not account_reconcile(account=self.account, broker=self.broker, grip=grip):
             return
+        self._compared_at = began
         self._failing_since = None
         if self.is_ready:
             return
@@ -153,7 +164,9 @@ class Seat:
         waited, timing = monotonic() - self._reconciled_at, settings.TIMING
         if waited < timing.reconcile_doubt:
             return False
-        return not self.is_ready or waited >= timing.reconcile or has_doubts(self.account)
+        if not self.is_ready or waited >= timing.reconcile or self.guard.wants_deals:
+            return True
+        return has_doubts(self.account)
 
     def _disconnected(self, grip: Grip, error: Unavailable) -> None:
         """Not READY until reconciled again; the lease is kept, for nobody else could do better."""

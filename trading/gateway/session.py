@@ -16,6 +16,7 @@ from trading.brokers.base import BrokerError, Stream
 from trading.engine.types import TIMEFRAMES, EngineError, Quote
 from trading.gateway.clock import BarClock, Closing
 from trading.gateway.frames import FramePublisher
+from trading.gateway.guard import SeatGuard, Shared
 from trading.gateway.seat import Seat
 from trading.models import Account, Deployment, Symbol
 from trading.selectors.symbols import symbols_streamed
@@ -46,6 +47,7 @@ class Session:
         self._streamed: set[str] = set()
         self._quotes: dict[str, Quote] = {}
         self._seats: dict[int, Seat] = {}
+        self._rules = Shared()
         self._frames = FramePublisher()
 
     def run(self) -> None:
@@ -201,7 +203,7 @@ class Session:
             return None
         if seat is not None:
             seat.drop()
-        return Seat(account, broker)
+        return Seat(account, broker, guard=SeatGuard(self._rules))
 
     def _read_quotes(self) -> Mapping[str, Quote]:
         return self._quotes
