@@ -1,7 +1,6 @@
 """What the forms of the admin take and refuse, and what its actions do."""
 
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from tests.factories import (
     make_symbol,
 )
 from trading.admin.accounts import AccountAdmin
-from trading.models import Account, Connection, Deployment, Event, RiskLimit, Strategy
+from trading.models import Account, Connection, Deployment, Event, Strategy
 
 pytestmark = pytest.mark.django_db
 CANARY = "canary-token-1234567890"
@@ -214,12 +213,3 @@ def test_account_is_halted_and_released_from_the_list(page: Client) -> None:
     account.refresh_from_db()
     assert (account.state, account.state_reason) == ("HALTED", "Waiting for the gateway")
     assert "0 released" in act(page, "account", "release", account)
-
-
-def test_limit_holds_for_one_scope(page: Client) -> None:
-    deployment = make_deployment()
-    data = partial(posted, page, "risklimit/add", control="MAX_LOTS", value="2", enabled="on")
-    both = {"account": deployment.account_id, "deployment": deployment.pk}
-    assert list(data(**both)) == ["deployment"]
-    assert data(deployment=deployment.pk) == {}
-    assert RiskLimit.objects.get().deployment == deployment

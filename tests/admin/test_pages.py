@@ -44,11 +44,17 @@ EDITABLE: Final[dict[type[Model], Callable[[], Model]]] = {
     models.Deployment: factories.make_deployment,
     models.ProtectionRule: factories.make_protection,
     models.NewsEvent: factories.make_news,
+    models.AccountGroup: lambda: factories.make_account_group(factories.make_account()),
+    models.Challenge: factories.make_challenge,
     models.RiskLimit: lambda: factories.make_risk_limit(account=factories.make_account()),
     User: lambda: User.objects.create_user(f"user{User.objects.count()}"),
     Group: lambda: Group.objects.create(name=f"group{Group.objects.count()}"),
 }
 ENGINES_OWN: Final[dict[type[Model], Callable[[], Model]]] = {
+    models.Breach: lambda: factories.make_breach(account=factories.make_account()),
+    models.LossState: lambda: factories.make_loss_state(account=factories.make_account()),
+    models.DayMark: factories.make_day_mark,
+    models.BalanceMove: factories.make_balance_move,
     models.PaperBook: factories.make_paper_book,
     models.EquityPoint: factories.make_equity_point,
     models.Candle: factories.make_candle,

@@ -19,6 +19,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from trading.admin.base import NOTHING, JournalAdmin, ModelAdmin, ReadOnlyAdmin, badge, display
 from trading.admin.leases import LeaseInline
+from trading.admin.shown import standing
 from trading.brokers import BROKERS
 from trading.models import Account, Connection, EquityPoint, PaperBook
 from trading.selectors.conditions import Condition, conditions_of
@@ -89,6 +90,7 @@ class AccountForm(forms.ModelForm[Account]):
             "connection",
             "external_id",
             "balance",
+            "initial_balance",
             *UNEXPECTED,
         ]
         help_texts = {
@@ -138,6 +140,7 @@ class AccountAdmin(ModelAdmin[Account]):
     actions = ["halt", "reduce", "release", "deploy", "undeploy"]
     readonly_fields = [
         "condition",
+        "standing",
         *("platform", "server", "login", "region", "remote_state"),
         "equity",
         "margin",
@@ -165,6 +168,7 @@ class AccountAdmin(ModelAdmin[Account]):
                 "description": "Written by the gateway.",
             },
         ),
+        ("Limits", {"fields": ["initial_balance", "standing"]}),
     ]
     add_fieldsets = [
         (None, {"fields": ["name", "is_demo", "balance"]}),
@@ -220,6 +224,10 @@ class AccountAdmin(ModelAdmin[Account]):
         found = self.condition_label(account)
         return format_html("{} {}", badge(found, HEALTH_LABELS), _condition(account).reason)
 
+    @display(description="")
+    def standing(self, account: Account) -> SafeString | str:
+        return standing(account)
+
     def get_readonly_fields(self, request: HttpRequest, obj: Account | None = None) -> list[str]:
         fixed = [*NEVER_CHANGED, "balance"] if obj is not None else []
         if obj is not None and obj.kind == "metaapi":
@@ -232,7 +240,7 @@ class AccountAdmin(ModelAdmin[Account]):
         if not change and obj.kind == "metaapi":
             obj.balance, obj.source = Decimal(0), source_of(obj.external_id)
         if not change:
-            obj.equity = obj.balance
+            obj.equity, obj.initial_balance = obj.balance, obj.balance or None
         super().save_model(request, obj, form, change)
         if not change and obj.kind == "paper":
             paper_book_open(account=obj)

@@ -1,4 +1,4 @@
-"""Risk limits and kill switches."""
+"""Kill switches."""
 
 from typing import Any
 
@@ -8,46 +8,9 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
-from trading.admin.base import ModelAdmin, plain
-from trading.engine.risk import Control
-from trading.models import KillMode, KillSwitch, RiskLimit
-from trading.services.limits import terms_of
+from trading.admin.base import ModelAdmin
+from trading.models import KillMode, KillSwitch
 from trading.services.switches import Scope, kill_pull, kill_rearm
-
-
-class RiskLimitForm(forms.ModelForm[RiskLimit]):
-    """One limit for one scope."""
-
-    class Meta:
-        model = RiskLimit
-        fields = ["control", "value", "account", "deployment", "enabled"]
-        help_texts = {
-            "account": "Leave account and deployment empty for a limit that holds everywhere",
-            "deployment": "The strictest limit that applies wins",
-        }
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or self.cleaned_data
-        if data.get("account") and data.get("deployment"):
-            self.add_error("deployment", "Expected an account or a deployment or neither, was both")
-        if self.instance._state.adding and "control" in data:
-            for name, term in terms_of(Control(data["control"])).items():
-                setattr(self.instance, name, term)
-        return data
-
-
-@admin.register(RiskLimit)
-class RiskLimitAdmin(ModelAdmin[RiskLimit]):
-    form = RiskLimitForm
-    list_display = ["control", plain("value"), "scope", "enabled", "created_at"]
-    list_filter = ["control", "enabled", "account"]
-    list_select_related = ["account", "deployment__strategy", "deployment__symbol"]
-    autocomplete_fields = ["account", "deployment"]
-    ordering = ["control", "account__name", "id"]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: RiskLimit | None = None) -> list[str]:
-        """The terms of a limit are those of its control."""
-        return [] if obj is None else ["control"]
 
 
 class PullForm(forms.ModelForm[KillSwitch]):

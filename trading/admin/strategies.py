@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from trading.admin.base import ModelAdmin, display
+from trading.admin.shown import limits_in_force, signals_lately
 from trading.engine.hours import hours_of
 from trading.engine.strategies import REGISTRY, build, params_from
 from trading.engine.types import EngineError
@@ -23,6 +24,9 @@ from trading.selectors.netting import netting_rival
 from trading.services.strategies import deployment_pause, deployment_resume
 
 WHAT_TRADES = ("account", "strategy", ("symbol", "timeframe"), "risk_percent", "hours")
+
+
+JUDGED = ("signals", "limits")
 
 
 class StrategyForm(forms.ModelForm[Strategy]):
@@ -130,7 +134,7 @@ class DeploymentAdmin(ModelAdmin[Deployment]):
     list_filter = ["state", "account", "timeframe", "strategy"]
     search_fields = ["strategy__name", "symbol__name", "account__name"]
     autocomplete_fields = ["account", "strategy", "symbol"]
-    readonly_fields = ["state", "magic", "created_at"]
+    readonly_fields = ["state", "magic", "created_at", *JUDGED]
     ordering = ["account__name", "strategy__name", "id"]
     actions = ["pause", "resume"]
     fieldsets = [
@@ -141,6 +145,13 @@ class DeploymentAdmin(ModelAdmin[Deployment]):
                 "fields": [("state", "magic", "created_at")],
                 "description": "Pause and resume are actions of the list. A paused deployment"
                 " makes no entries; its positions keep their stops and exits.",
+            },
+        ),
+        (
+            "Limits",
+            {
+                "fields": JUDGED,
+                "description": "What holds for its entries, in the order in which the gate asks.",
             },
         ),
     ]
@@ -157,11 +168,19 @@ class DeploymentAdmin(ModelAdmin[Deployment]):
     def get_readonly_fields(self, request: HttpRequest, obj: Deployment | None = None) -> list[str]:
         """Its orders and decisions hang on what it is: only the risk may change."""
         fixed = ["account", "strategy", "symbol", "timeframe"] if obj is not None else []
-        return ["state", "magic", "created_at", *fixed]
+        return [*self.readonly_fields, *fixed]
 
     @display(description="state", ordering="state", label={"RUNNING": "success"})
     def state_label(self, deployment: Deployment) -> tuple[str, str]:
         return deployment.state, deployment.get_state_display()
+
+    @display(description="signals of 7 days")
+    def signals(self, deployment: Deployment) -> str:
+        return signals_lately(deployment)
+
+    @display(description="")
+    def limits(self, deployment: Deployment) -> SafeString | str:
+        return limits_in_force(deployment)
 
     @display(description="magic number")
     def magic(self, deployment: Deployment) -> int | None:
