@@ -81,7 +81,7 @@ def test_what_makes_no_sense_is_said_beside_its_field(
 
 
 def test_terms_that_a_control_does_not_know_are_left_out(page: Client) -> None:
-    strange = {"period": "DAY", "window": "60", "reference": "BALANCE", "trailing": "INTRADAY"}
+    strange = {"period": "DAY", "seconds": "60", "reference": "BALANCE", "trailing": "INTRADAY"}
     assert posted(page, control="MAX_LOTS", value="2", **strange, lock="1") == {}
     row = RiskLimit.objects.get()
     assert (row.period, row.window, row.reference, row.trailing, row.lock) == (

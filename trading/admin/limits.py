@@ -7,13 +7,14 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget
 
 from trading.admin.base import ModelAdmin, display
 from trading.admin.shown import table, terms_words
-from trading.engine.risk import SPECS, Control, Reference, Trailing, Unit
+from trading.engine.risk import SPECS, Action, Control, Reference, Trailing, Unit
 from trading.engine.types import EngineError
 from trading.models import AccountGroup, RiskLimit
+from trading.models.limits import words_of
 from trading.services.limits import terms_of
 
 FAMILIES = {
@@ -26,11 +27,14 @@ FAMILIES = {
 TARGETS = ("group", "account", "currency", "symbol", "deployment")
 FIELDS = [
     *("control", "enabled", "value", "unit", "action", *TARGETS, "period", "reset", "zone"),
-    *("window", "reference", "trailing", "lock", "hedge_credit", "hard"),
+    *("reference", "trailing", "lock", "hedge_credit", "hard"),
 ]
 _NAMED = re.compile(r"Expected (?:an? |no )?(\w+)")
-_FIELD_OF = {"IANA": "zone", "whole": "value", "hedge_credit": "hedge_credit"}
+_FIELD_OF = {"IANA": "zone", "whole": "value", "window": "seconds"}
 """The field that a word of the engine's complaint is about, where it is not the word itself."""
+
+
+PROPOSED = ("", "As the control proposes")
 
 
 def control_choices() -> list[tuple[str, Any]]:
@@ -55,11 +59,26 @@ class RiskLimitForm(forms.ModelForm[RiskLimit]):
     """A limit that makes sense; what is left empty is as its control proposes."""
 
     control = forms.ChoiceField(choices=control_choices, widget=UnfoldAdminSelectWidget)
+    unit = forms.ChoiceField(
+        required=False, choices=[PROPOSED, *words_of(Unit)], widget=UnfoldAdminSelectWidget
+    )
+    action = forms.ChoiceField(
+        required=False,
+        choices=[PROPOSED, *words_of(Action)],
+        widget=UnfoldAdminSelectWidget,
+        help_text="What a breach leads to",
+    )
+    seconds = forms.IntegerField(  # the browser's scripts have a `window` of their own
+        required=False,
+        label="Window",
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text="Seconds over which it counts; empty: as the control proposes",
+    )
     hard = forms.TypedChoiceField(
         required=False,
         label="Until",
         choices=[
-            ("", "As the control proposes"),
+            PROPOSED,
             ("True", "A person re-arms it"),
             ("False", "The next reset"),
         ],
@@ -73,28 +92,25 @@ class RiskLimitForm(forms.ModelForm[RiskLimit]):
         model = RiskLimit
         fields = FIELDS
         help_texts = {
-            "value": "In the unit; of what is simply on: 1",
-            "unit": "Empty: the first that the control takes",
-            "action": "Empty: the first that the control takes",
-            "account": "One of these, or none for everything; what wins stands under each control",
+            "value": "In the unit; 1 for what is simply on",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in ("unit", "action"):
-            if name in self.fields:
-                self.fields[name].required = False
         if self.instance.pk and "control" in self.fields:
             self.fields["control"].disabled = True
+            self.fields["seconds"].initial = self.instance.window
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
         if "control" not in data or "value" not in data:
             return data
         control = Control(data["control"])
-        data.update(_settled(control, data))
+        data.update(_settled(control, {**data, "window": data.get("seconds")}))
+        self.instance.window = data.pop("window")
         if not self.errors:
-            self._check(RiskLimit(**data))
+            columns = {name: data[name] for name in FIELDS}
+            self._check(RiskLimit(**columns, window=self.instance.window))
         return data
 
     def _check(self, row: RiskLimit) -> None:
@@ -162,9 +178,11 @@ class RiskLimitAdmin(ModelAdmin[RiskLimit]):
             "Terms",
             {
                 "fields": [
-                    ("period", "reset", "zone"),
-                    "window",
-                    ("reference", "trailing", "lock"),
+                    "period",
+                    ("reset", "zone"),
+                    "seconds",
+                    "reference",
+                    ("trailing", "lock"),
                     "hedge_credit",
                 ],
                 "description": "Those that the control has.",
@@ -176,7 +194,7 @@ class RiskLimitAdmin(ModelAdmin[RiskLimit]):
         "period": _where("periodic"),
         "reset": _where("periodic"),
         "zone": _where("periodic"),
-        "window": _where("window"),
+        "seconds": _where("window"),
         "reference": _where("referenced"),
         "trailing": _where("trails"),
         "lock": _where("trails"),
