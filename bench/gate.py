@@ -165,7 +165,7 @@ class Desk:
             expires_at=now() + timedelta(minutes=1),
         )
         stop = floor.price(0) - Decimal("0.00500")
-        lots = LOTS + number // SYMBOLS % 50 * Decimal("0.01")  # equal ones would be duplicates
+        lots = LOTS + number // SYMBOLS * Decimal("0.01")  # equal ones would be duplicates
         return run, OrderIntent(name, 1, lots, OrderKind.MARKET, None, stop, None)
 
     def _renew(self) -> None:
