@@ -166,3 +166,11 @@ def test_what_deployments_trade_is_refreshed_once_for_all_gateways() -> None:
     make_deployment(account=account, symbol=make_symbol(source="there"))
     assert (specifications_enqueue(), specifications_enqueue()) == (1, 0)
     assert OrmQ.objects.count() == 1
+
+
+def test_margin_is_kept_and_a_calculation_that_is_not_told_stays() -> None:
+    symbol = observe(initialMargin=1500, priceCalculationMode="SYMBOL_CALC_MODE_CFD")
+    assert (symbol.calculation, symbol.margin_initial) == ("CFD", Decimal(1500))
+    symbol = observe(initialMargin=0, priceCalculationMode="SYMBOL_CALC_MODE_UNKNOWN")
+    assert (symbol.calculation, symbol.margin_initial) == ("CFD", Decimal(0))
+    assert symbol.instrument().margin_currency == "EUR"

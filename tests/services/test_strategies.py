@@ -1,12 +1,14 @@
 """A closed bar asks every running deployment once."""
 
+from datetime import datetime
+
 import pytest
 from django.contrib.auth.models import User
 from django.utils.timezone import now
 from django_q.models import OrmQ
 
 from tests.desk import Desk, expired, make_desk
-from tests.factories import make_position
+from tests.factories import MONDAY, make_account, make_deployment, make_position, make_symbol
 from trading.models import Candle, Deployment, Event, StrategyRun
 from trading.services.strategies import deployment_pause, deployment_resume, runs_sweep
 
@@ -45,6 +47,20 @@ def test_pausing_and_resuming_tell_who_did_it_and_only_once(desk: Desk, owner: U
     assert kinds == [("deployment.paused", "owner"), ("deployment.resumed", "owner")]
     desk.deployment.refresh_from_db()
     assert desk.deployment.state == Deployment.State.RUNNING
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("compared", "tasks"), [(None, 1), (MONDAY, 0)])
+def test_resuming_looks_at_a_symbol_whose_tick_value_nobody_compared(
+    compared: datetime | None, tasks: int
+) -> None:
+    deployment = make_deployment(
+        account=make_account(kind="metaapi"),
+        symbol=make_symbol(tick_value_at=compared),
+        state=Deployment.State.PAUSED,
+    )
+    assert deployment_resume(deployment=deployment, actor=None)
+    assert OrmQ.objects.count() == tasks
 
 
 def test_the_sweeper_asks_again_for_a_run_whose_worker_died(desk: Desk) -> None:

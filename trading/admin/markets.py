@@ -55,6 +55,17 @@ class SymbolAdmin(ModelAdmin[Symbol]):
             {"fields": ["contract_size", ("volume_min", "volume_step", "volume_max")]},
         ),
         (
+            "Profit and margin",
+            {
+                "fields": [
+                    ("calculation", "tick_price"),
+                    ("margin_initial", "margin_currency", "margin_rate"),
+                    "volume_limit",
+                    ("tick_value_ratio", "tick_value_at"),
+                ]
+            },
+        ),
+        (
             "Costs",
             {"fields": ["commission_per_lot", ("swap_long", "swap_short", "triple_swap_weekday")]},
         ),
@@ -64,6 +75,7 @@ class SymbolAdmin(ModelAdmin[Symbol]):
     def get_readonly_fields(self, request: HttpRequest, obj: Symbol | None = None) -> list[str]:
         """Orders, bars and positions hang on the name: it stays."""
         told = ["canonical", "trade_mode", "sessions"]  # by the broker
+        told += ["tick_value_ratio", "tick_value_at"]
         return ["name", "source", *told] if obj is not None else told
 
     @admin.action(description="Fill history from the broker", permissions=["change"])

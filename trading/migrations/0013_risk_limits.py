@@ -38,7 +38,7 @@ def terms_of_the_five(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('trading', '0010_trailing_stops'),
+        ('trading', '0012_sizing'),
     ]
 
     operations = [

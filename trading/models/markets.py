@@ -5,7 +5,7 @@ from decimal import Decimal
 from django.db import models
 from django.utils.timezone import now
 
-from trading.engine.types import TIMEFRAMES, Instrument
+from trading.engine.types import TIMEFRAMES, Calculation, Instrument
 
 
 class Timeframe(models.TextChoices):
@@ -66,6 +66,53 @@ class Symbol(models.Model):
         default=0, help_text="Slippage assumed at market orders and stops, in ticks"
     )
 
+    calculation = models.CharField(
+        max_length=20,
+        choices=[(mode.value, mode.value) for mode in Calculation],
+        default=Calculation.FOREX.value,
+        help_text="How the broker works out profit and margin; OTHER is not traded",
+    )
+    tick_price = models.DecimalField(
+        max_digits=18,
+        decimal_places=9,
+        null=True,
+        blank=True,
+        help_text="FUTURES need it: profit of one lot per tick, in profit currency",
+    )
+    margin_initial = models.DecimalField(
+        max_digits=18,
+        decimal_places=4,
+        default=Decimal(0),
+        help_text="Margin of one lot where the broker fixes it; 0 = by size, price and leverage",
+    )
+    margin_currency = models.CharField(
+        max_length=8, blank=True, help_text="Of the fixed margin; empty = the profit currency"
+    )
+    margin_rate = models.DecimalField(
+        max_digits=9,
+        decimal_places=5,
+        default=Decimal(1),
+        help_text="What the broker multiplies the margin with, see its contract specification",
+    )
+    volume_limit = models.DecimalField(
+        max_digits=12,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        help_text="Most lots to one side, open and resting together; empty = not limited",
+    )
+    tick_value_ratio = models.DecimalField(
+        max_digits=18,
+        decimal_places=9,
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="The broker's tick value over ours; more than 1 % apart refuses entries",
+    )
+    tick_value_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When both were compared"
+    )
+
     sessions = models.JSONField(
         default=dict,
         blank=True,
@@ -103,6 +150,12 @@ class Symbol(models.Model):
             swap_short=self.swap_short,
             triple_swap_weekday=self.triple_swap_weekday,
             stops_level=self.stops_level,
+            calculation=Calculation(self.calculation),
+            tick_price=self.tick_price,
+            margin_initial=self.margin_initial,
+            margin_currency=self.margin_currency,
+            margin_rate=self.margin_rate.normalize(),
+            volume_limit=self.volume_limit,
         )
 
 

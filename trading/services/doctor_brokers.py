@@ -6,31 +6,27 @@ import json
 from base64 import urlsafe_b64decode
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any, Final
 
 from django.utils.timezone import now
 
 from trading.brokers.base import Unavailable
 from trading.brokers.metaapi import MetaApiClient
-from trading.brokers.metaapi.mapping import PricePart, price_part
 from trading.brokers.metaapi.payload import Fields
-from trading.engine.money import conversion_for
 from trading.engine.sessions import week_of
-from trading.engine.types import EngineError, Quote
+from trading.engine.types import EngineError
 from trading.models import Account, Connection, Deployment, Symbol
 from trading.selectors.clock import clock_read
 from trading.selectors.leases import lease_standing
 from trading.selectors.quotes import STALE_SECONDS, quotes_seen
 from trading.services.brokers import metaapi_client, token_of
 from trading.services.findings import Finding, failed, passed, warned, worst
+from trading.services.tick_values import tick_value_compare
 
 SKEW_WARN: Final = 2.0
 SKEW_FAIL: Final = 10.0
 """Seconds between our clock and the broker's."""
 EXPIRES_SOON: Final = timedelta(days=14)
-TOLERANCE: Final = Decimal("0.01")
-"""Of the broker's tick value, by which our loss per lot may differ from it."""
 SOME: Final = 5
 """Symbols of an account that are looked at where no deployment trades any."""
 APIS: Final = (
@@ -190,35 +186,12 @@ def _looked_at(account: Account) -> Iterable[Symbol]:
 
 
 def _tick_value(account: Account, client: MetaApiClient, symbol: Symbol) -> Finding:
-    price = _price(client, symbol)
-    theirs = price.loss_tick_value
-    if theirs is None:
+    found = tick_value_compare(account=account, client=client, symbol=symbol)
+    if found.brokers is None:
         return warned(f"{symbol.name}: the broker names no tick value", "Compare it in a terminal")
-    instrument = symbol.instrument()
-    quotes = _converting(client, symbol, account.currency)
-    conversion = conversion_for(instrument, account.currency, quotes)
-    ours = instrument.tick_value * conversion.at(price.quote.bid)
-    if abs(ours - theirs) <= TOLERANCE * theirs:
+    if found.is_same:
         return passed("")
-    return failed(
-        f"{symbol.name}: a lot loses {ours:.5f} {account.currency} per tick, the broker says "
-        f"{theirs:.5f}",
-        "Trade it nowhere before the contract size is right: manage.py syncsymbols",
-    )
-
-
-def _converting(client: MetaApiClient, symbol: Symbol, currency: str) -> dict[str, Quote]:
-    """Quotes, by canonical name, of the pairs that may convert the symbol's profit."""
-    if currency in (symbol.profit_currency, symbol.base_currency):
-        return {}
-    ends = {symbol.profit_currency, currency, "USD"}
-    wanted = [a + b for a in ends for b in ends if a != b]
-    pairs = Symbol.objects.filter(source=symbol.source, canonical__in=wanted)
-    return {pair.canonical: _price(client, pair).quote for pair in pairs}
-
-
-def _price(client: MetaApiClient, symbol: Symbol) -> PricePart:
-    return price_part(client.price(symbol.name))
+    return failed(f"{found}", "No entries before the contract size is right: manage.py syncsymbols")
 
 
 def _is_deployed(account: Account) -> bool:

@@ -20,13 +20,14 @@ from redis.exceptions import RedisError
 from trading.brokers.base import Unavailable
 from trading.brokers.metaapi.asking import NOT_FOUND, Failed
 from trading.brokers.metaapi.payload import PLACES, Fields, PayloadError
-from trading.brokers.metaapi.specification import Specification, specification_of
+from trading.brokers.metaapi.specification import UNTOLD, Specification, specification_of
 from trading.engine.sessions import sessions_json, zone_that_shows
 from trading.engine.symbols import canonical
 from trading.engine.types import EngineError
 from trading.models import Account, Deployment, Severity, Symbol, SymbolSpecification
 from trading.services.brokers import metaapi_client
 from trading.services.events import Happening, event_append
+from trading.services.tick_values import tick_values_compare
 
 SYNC_TASK: Final = "trading.tasks.sync_specifications"
 REFRESH_ONCE_IN: Final = 60
@@ -107,7 +108,8 @@ def specifications_sync(
     """Read the specifications of all the account's symbols, or of `names`, one request each.
 
     Requests wait for their turn in the account's budget, behind trades. A symbol that cannot be
-    read is reported and left as it was; an account that does not answer ends it: Unavailable.
+    read is reported and left as it was; an account that does not answer ends it: Unavailable. Of
+    those that deployments trade the tick values are compared.
     """
     wanted = sorted(client.symbols()) if names is None else list(dict.fromkeys(names))
     report = SpecificationsReport()
@@ -125,6 +127,9 @@ def specifications_sync(
         except (PayloadError, EngineError) as e:
             report.problems[name] = str(e)
         progress(done, len(wanted))
+    traded = set(specifications_traded(account=account))
+    compared = [symbol for symbol in report.symbols if symbol.name in traded]
+    tick_values_compare(account=account, client=client, symbols=compared)
     return report
 
 
@@ -198,10 +203,22 @@ def _columns(source: str, specification: Specification, zone: str) -> dict[str, 
         "swap_long": instrument.swap_long.quantize(_SWAP_PLACES),
         "swap_short": instrument.swap_short.quantize(_SWAP_PLACES),
         "digits": extras.digits,
+        **_margin_columns(specification),
         "sessions": sessions_json(extras.quote_sessions, extras.trade_sessions, zone),
         "trade_mode": extras.trade_mode,
         "canonical": canonical(instrument.symbol, _known_elsewhere(source)),
     }
+
+
+def _margin_columns(specification: Specification) -> dict[str, Any]:
+    """What margin is made of; a calculation that the broker does not tell stays as it was."""
+    instrument, told = specification.instrument, specification.extras.price_calculation_mode
+    columns = {
+        "margin_initial": instrument.margin_initial,
+        "margin_currency": instrument.margin_currency,
+    }
+    known = told not in UNTOLD
+    return {**columns, "calculation": instrument.calculation.value} if known else columns
 
 
 def _known_elsewhere(source: str) -> set[str]:

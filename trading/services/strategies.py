@@ -17,6 +17,7 @@ from trading.engine.bars import Bar
 from trading.models import Candle, Deployment, Position, StrategyRun, Symbol
 from trading.models.strategies import RunState
 from trading.services.events import Happening, event_append
+from trading.services.specifications import SYNC_TASK
 
 RUN_TASK = "trading.tasks.run_strategy"
 TOGETHER = 10
@@ -113,8 +114,15 @@ def deployment_pause(*, deployment: Deployment, actor: AbstractBaseUser | None) 
 
 
 def deployment_resume(*, deployment: Deployment, actor: AbstractBaseUser | None) -> bool:
-    """Ask the strategy again from the next bar on. False when it was running already."""
-    return _switch(deployment, Deployment.State.RUNNING, "deployment.resumed", actor)
+    """Ask the strategy again from the next bar on. False when it was running already.
+
+    A symbol whose tick value nobody has compared with the broker's yet is looked at soon.
+    """
+    resumed = _switch(deployment, Deployment.State.RUNNING, "deployment.resumed", actor)
+    account = deployment.account
+    if resumed and account.kind == "metaapi" and deployment.symbol.tick_value_at is None:
+        transaction.on_commit(lambda: async_task(SYNC_TASK, account.pk, save=False))
+    return resumed
 
 
 @transaction.atomic

@@ -40,6 +40,25 @@ def test_swaps_in_anything_but_points_are_told_beside_the_instrument() -> None:
     assert (found.instrument.swap_long, found.extras.swap_long) == (D(0), D("-7.5"))
 
 
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        ("SYMBOL_CALC_MODE_CFDLEVERAGE", "CFDLEVERAGE"),
+        ("SYMBOL_CALC_MODE_EXCH_FUTURES", "FUTURES"),
+        ("SYMBOL_CALC_MODE_EXCH_BONDS", "OTHER"),
+        ("SYMBOL_CALC_MODE_UNKNOWN", "FOREX"),
+        (MISSING, "FOREX"),
+    ],
+)
+def test_profit_is_worked_out_by_the_mode_that_is_told(mode: object, expected: str) -> None:
+    assert made(priceCalculationMode=mode).instrument.calculation == expected
+
+
+def test_a_fixed_margin_comes_with_its_currency() -> None:
+    found = made(initialMargin=1500, marginCurrency="EUR").instrument
+    assert (found.margin_initial, found.margin_currency) == (D(1500), "EUR")
+
+
 def test_sessions_are_spans_of_each_weekday() -> None:
     extras = made().extras
     assert extras.quote_sessions == {0: ((time(0, 5), time(23, 55)),)}

@@ -139,6 +139,7 @@ def _rule(rng: Random) -> SizingRule:
         gap_ticks=rng.randint(0, 20),
         nights=rng.randint(0, 9),
         max_risk_coefficient=D(rng.choice(("1", "1", "1.5", "5"))),
+        max_leverage=_maybe(rng, _amount(rng, 40, 1), 0.3),
     )
 
 
@@ -147,7 +148,6 @@ def _caps(rng: Random) -> Caps:
         max_lots=_maybe(rng, _amount(rng, 60), 0.3),
         volume_open=_amount(rng, 20),
         margin_use=D(rng.choice(("100", "80", "7.5"))),
-        max_leverage=_maybe(rng, _amount(rng, 40, 1), 0.3),
         notional_open=_amount(rng, 10_000),
         open_risk_room=_maybe(rng, _amount(rng, 10**4, -100), 0.3),
         loss_room=_maybe(rng, _amount(rng, 10**4, -100), 0.5),

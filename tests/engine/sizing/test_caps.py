@@ -11,6 +11,7 @@ from tests.engine.sizing.asking import D, account, ask, refusal, ruled, size
 from tests.instruments import EURUSD
 from trading.engine.sizing import Caps, Method, SizingRule, size_position
 
+LEVERED = SizingRule(value=D(1), max_leverage=D(3))
 CAPPED: dict[str, tuple[dict[str, Any], str]] = {
     "broker maximum": ({"instrument": replace(EURUSD, volume_max=D("0.159"))}, "0.15"),
     "symbol volume limit": (
@@ -22,7 +23,7 @@ CAPPED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "largest order": ({"caps": Caps(max_lots=D("0.159"))}, "0.15"),
     "margin": ({"account": replace(account(10_000, 10), margin=D(6000))}, "0.18"),
-    "leverage": ({"caps": Caps(max_leverage=D(3), notional_open=D(15_000))}, "0.13"),
+    "leverage": ({"rule": LEVERED, "caps": Caps(notional_open=D(15_000))}, "0.13"),
     "open risk": ({"caps": Caps(open_risk_room=D("79.99"))}, "0.15"),
     "loss room": ({"caps": Caps(loss_room=D("64.99"))}, "0.12"),
 }
@@ -33,6 +34,10 @@ def test_each_cap_binds_and_names_itself(name: str, case: tuple[dict[str, Any], 
     sizing = size(**case[0])
     assert (sizing.lots, sizing.factors["binding"]) == (D(case[1]), name)
     assert sizing.money_at_risk == sizing.lots * 500
+
+
+def test_a_volume_limit_counts_what_is_open_only_where_something_is() -> None:
+    assert size(instrument=replace(EURUSD, volume_limit=D("0.13"))).lots == D("0.13")
 
 
 def test_without_a_cap_the_rule_binds() -> None:
@@ -46,7 +51,7 @@ def test_without_a_cap_the_rule_binds() -> None:
         ({"caps": Caps(open_risk_room=D(-5))}, "open risk"),
         ({"caps": Caps(loss_room=D(-5))}, "loss room"),
         ({"caps": Caps(max_lots=D(0))}, "largest order"),
-        ({"caps": Caps(max_leverage=D(1), notional_open=D(20_000))}, "leverage"),
+        ({"rule": LEVERED, "caps": Caps(notional_open=D(40_000))}, "leverage"),
         ({"account": replace(account(10_000, 10), margin=D(9000))}, "margin"),
         (
             {
@@ -65,18 +70,23 @@ def test_what_is_used_up_allows_nothing(changes: dict[str, Any], name: str) -> N
     assert sizing.factors[f"cap: {name}"] == "0.000000"
 
 
+def test_leverage_needs_to_know_what_is_open() -> None:
+    assert refusal(size(rule=LEVERED, caps=Caps(notional_open=None))) == "FACT_UNKNOWN"
+    assert size(caps=Caps(notional_open=None)).denial is None
+
+
 def test_every_cap_is_on_record() -> None:
     caps = Caps(
         max_lots=D(9),
         volume_open=D(1),
         margin_use=D(90),
-        max_leverage=D(33),
         notional_open=D(110_000),
         open_risk_room=D(4000),
         loss_room=D(3500),
     )
     spec = replace(EURUSD, volume_limit=D(8))
-    sizing = size(account=account(10_000, 30), instrument=spec, caps=caps)
+    rule = SizingRule(value=D(1), max_leverage=D(33))
+    sizing = size(account=account(10_000, 30), instrument=spec, rule=rule, caps=caps)
     found = {k[5:]: v for k, v in sizing.factors.items() if k.startswith("cap: ")}
     assert found == {
         "broker maximum": "100.000000",

@@ -44,7 +44,7 @@ POSITIVE = (
 SIGNED = ("balance", "equity", "day_start_balance", "curve", "loss_room", "open_risk_room")
 OTHERS = (
     *("margin", "commission_per_lot", "slippage_ticks", "won R", "lost R"),
-    *("max_lots", "volume_open", "margin_use", "max_leverage", "notional_open"),
+    *("max_lots", "volume_open", "margin_use", "notional_open"),
 )
 SPANS = {
     **dict.fromkeys(POSITIVE, "above 0"),
@@ -127,7 +127,7 @@ def test_numbers_beyond_measure_are_refused() -> None:
 
 def test_a_request_names_every_number_once() -> None:
     request = ask(
-        caps=Caps(D(1), D(1), D(1), D(1), D(1), D(1), D(1)),
+        caps=Caps(D(1), D(1), D(1), D(1), D(1), D(1)),
         facts=Facts(D(1), D(1), D(1), D(1), Record(), (D(1),), D(1)),
     )
     names = [name for name, _ in request.numbers()]

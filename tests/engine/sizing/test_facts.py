@@ -7,9 +7,11 @@ from dataclasses import FrozenInstanceError, replace
 import numpy as np
 import pytest
 
-from tests.engine.sizing.asking import D, ask, ruled
+from tests.engine.sizing.asking import D, ask, ruled, size
 from trading.engine.sizing import Caps, Facts, Method, Record, SizingRule
+from trading.engine.sizing.caps import PerLot
 from trading.engine.sizing.facts import curve_of, record_of
+from trading.engine.sizing.losses import Levels, Loss
 from trading.engine.sizing.measures import Measure, measure_of, measures
 from trading.engine.ticks import ticks_of
 from trading.engine.types import Bars
@@ -20,6 +22,7 @@ TICK = D("0.01")
 def test_a_record_counts_in_what_was_at_risk() -> None:
     results = [(D(30), D(10)), (D(-10), D(10)), (D(0), D(10)), (D(5), D(20)), (D(-30), D(20))]
     assert record_of(results) == Record(5, 2, D("3.25"), D("2.5"))
+    assert record_of([(D(1), D("0.5"))]) == Record(1, 1, D(2), D(0))
 
 
 def test_a_trade_whose_risk_is_not_known_says_nothing() -> None:
@@ -98,7 +101,14 @@ def test_the_newest_bars_say_what_all_history_says(method: Method) -> None:
     assert np.isnan(column[:14]).all()
 
 
-@pytest.mark.parametrize("value", [SizingRule(), Caps(), Facts(), Record(), ask()])
-def test_what_is_asked_cannot_be_changed(value: object) -> None:
+VALUES = [
+    *(SizingRule(), Caps(), Facts(), Record(), ask(), size()),
+    *(PerLot(D(1), D(1), D(1)), Levels(1, D(2), D(1), 0, 0), Loss(*[D(1)] * 7)),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_what_is_asked_and_answered_cannot_be_changed(value: object) -> None:
+    assert not hasattr(value, "__dict__")
     with pytest.raises(FrozenInstanceError):
         setattr(value, next(iter(value.__dataclass_fields__)), None)  # type: ignore[attr-defined]

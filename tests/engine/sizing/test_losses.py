@@ -50,6 +50,11 @@ def test_swap_of_a_short_position_is_its_own() -> None:
     assert loss_per_lot(request) == 510
 
 
+def test_swap_counts_in_the_value_of_a_tick() -> None:
+    spec = replace(EURUSD, swap_long=D(-5), tick_size=D("0.0001"))
+    assert loss_per_lot(ask(instrument=spec, rule=SizingRule(nights=1))) == 550
+
+
 def test_the_parts_are_on_record() -> None:
     spec = replace(EURUSD, swap_long=D("-5.5"))
     sizing = size(
@@ -119,6 +124,11 @@ def test_a_tick_value_within_a_percent_is_the_same(theirs: str) -> None:
 @pytest.mark.parametrize("theirs", ["0.9899", "1.0102", "100", "0.01"])
 def test_another_tick_value_refuses(theirs: str) -> None:
     assert refusal(size(facts=Facts(broker_tick_value=D(theirs)))) == "TICK_VALUE_MISMATCH"
+
+
+def test_exactly_a_percent_apart_is_the_same() -> None:
+    larger = replace(EURUSD, contract_size=D(101_000))
+    assert size(instrument=larger, facts=Facts(broker_tick_value=D(1))).denial is None
 
 
 def test_the_refusal_names_both_tick_values() -> None:

@@ -69,6 +69,10 @@ def test_a_fixed_margin_replaces_size_and_price(
     assert margin(mode, **fixed, margin_rate=D(3)) == 3 * expected
 
 
+def test_the_smallest_fixed_margin_counts() -> None:
+    assert margin(C.CFD, margin_initial=D("0.5")) == 1
+
+
 def test_futures_with_a_fixed_margin_in_base_currency_count_by_their_tick() -> None:
     fixed = {"margin_initial": D(1000), "margin_currency": "EUR", "tick_price": D(2)}
     assert margin(C.FUTURES, **fixed) == 2200

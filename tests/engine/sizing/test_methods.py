@@ -173,6 +173,8 @@ def test_drawdown_scale_falls_in_a_line(drawdown: str, scale: str) -> None:
 
 def test_a_scale_that_is_only_noise_is_nothing() -> None:
     assert scales.drawdown_scale(D("9.999999999999"), D(4), D(10)) == 0
+    assert scales.drawdown_scale(D("9.999999999994"), D(4), D(10)) == 0
+    assert scales.drawdown_scale(D("9.9999999999939"), D(4), D(10)) > 0
     assert scales.drawdown_scale(D("9.99999999"), D(4), D(10)) > 0
 
 
@@ -236,6 +238,7 @@ def curved(curve: tuple[Decimal, ...], factor: str = "0.5") -> Any:
         (RISING[::-1][:19], False),  # nineteen trades make no mean
         (RISING, False),
         (RISING[::-1], True),
+        ((*RISING[:19], D(-1)), True),
         ((D(1000), *RISING), False),  # only the newest twenty count
         ((D(-1000), *RISING[::-1]), True),
         ((D(7),) * 20, False),  # at the mean is not below it

@@ -43,7 +43,7 @@ def purse_of(request: SizingRequest) -> twin.Purse:
         balance=float(account.balance),
         equity=float(account.equity),
         margin=float(account.margin),
-        notional=float(caps.notional_open),
+        notional=float(caps.notional_open or 0),
         day_balance=float(facts.day_start_balance or 0),
         peak=float(facts.peak_balance or 0),
         loss_room=_or_infinite(caps.loss_room),

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from trading.brokers.metaapi.mapping import checked
 from trading.brokers.metaapi.payload import Fields, PayloadError, items_of
-from trading.engine.types import Instrument
+from trading.engine.types import Calculation, Instrument
 
 WEEKDAYS: Final = (
     "MONDAY",
@@ -24,6 +24,13 @@ WEEKDAYS: Final = (
 Sessions = Mapping[int, tuple[tuple[time, time], ...]]
 """Weekday (Monday 0) -> spans of the broker's clock; `time.max` ends at midnight."""
 
+UNTOLD: Final = ("", "SYMBOL_CALC_MODE_UNKNOWN")
+"""Modes of price calculation that say nothing."""
+_CALCULATIONS: Final[Mapping[str, Calculation]] = {
+    **{f"SYMBOL_CALC_MODE_{mode}": mode for mode in Calculation},
+    "SYMBOL_CALC_MODE_EXCH_FUTURES": Calculation.FUTURES,
+    "SYMBOL_CALC_MODE_EXCH_STOCKS_MOEX": Calculation.STOCKS,
+}
 _IN_POINTS: Final = ("", "SYMBOL_SWAP_MODE_POINTS")
 _WEDNESDAY: Final = 2
 
@@ -92,7 +99,17 @@ def _instrument(fields: Fields, extras: SpecificationExtras) -> Instrument:
         swap_short=extras.swap_short * per_tick,
         triple_swap_weekday=_triple_day(fields),
         stops_level=int(stops_ticks.to_integral_value(ROUND_CEILING)),
+        calculation=_calculation(extras.price_calculation_mode),
+        margin_initial=extras.initial_margin,
+        margin_currency=extras.margin_currency,
     )
+
+
+def _calculation(mode: str) -> Calculation:
+    """By MetaTrader's name; one that is not told counts as the usual one."""
+    if mode in UNTOLD:
+        return Calculation.FOREX
+    return _CALCULATIONS.get(mode, Calculation.OTHER)
 
 
 def _extras(fields: Fields, payload: Mapping[str, Any]) -> SpecificationExtras:

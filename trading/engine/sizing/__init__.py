@@ -6,12 +6,21 @@ compiled `twin` comes to the same steps.
 
 from trading.engine.sizing.caps import Caps
 from trading.engine.sizing.facts import Facts, Record
+from trading.engine.sizing.losses import is_same_tick_value
 from trading.engine.sizing.position import loss_per_lot, margin_per_lot, size_position
 from trading.engine.sizing.refusals import Code
 from trading.engine.sizing.request import Sizing, SizingRequest
-from trading.engine.sizing.rules import Base, Method, SizingRule, fractional, rule_of
+from trading.engine.sizing.rules import (
+    PERCENT_AT_STOP,
+    Base,
+    Method,
+    SizingRule,
+    fractional,
+    rule_of,
+)
 
 __all__ = [
+    "PERCENT_AT_STOP",
     "Base",
     "Caps",
     "Code",
@@ -22,6 +31,7 @@ __all__ = [
     "SizingRequest",
     "SizingRule",
     "fractional",
+    "is_same_tick_value",
     "loss_per_lot",
     "margin_per_lot",
     "rule_of",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from trading.engine.sizing.losses import TICK_VALUE_TOLERANCE, tick_value_gap
+from trading.engine.sizing.losses import is_same_tick_value
 from trading.engine.sizing.refusals import Code, Refusal
 from trading.engine.sizing.request import SizingRequest
 from trading.engine.types import Calculation, Instrument
@@ -67,7 +67,7 @@ def _check_tick_value(request: SizingRequest) -> None:
     if brokers is None:
         return
     ours = request.instrument.tick_value * request.conversion.at(request.price)
-    if tick_value_gap(ours, brokers) > TICK_VALUE_TOLERANCE:
+    if not is_same_tick_value(ours, brokers):
         raise Refusal(
             Code.TICK_VALUE_MISMATCH,
             f"A lot loses {ours:.5f} per tick, the broker says {brokers:.5f}",

@@ -22,8 +22,8 @@ class Levels:
     price: Decimal
     stop: Decimal
     """The stop that counts: of ATR sizing it may lie beyond the order's own."""
-    gap_ticks: int = 0
-    nights: int = 0
+    gap_ticks: int
+    nights: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,6 @@ def loss_of(instrument: Instrument, levels: Levels, costs: Costs, conversion: Co
     )
 
 
-def tick_value_gap(ours: Decimal, brokers: Decimal) -> Decimal:
-    """How far our loss of a lot per tick is from the broker's, as a share of the broker's."""
-    return abs(ours - brokers) / brokers
+def is_same_tick_value(ours: Decimal, brokers: Decimal) -> bool:
+    """Whether what we take a lot to lose per tick is what the broker says, within one percent."""
+    return abs(ours - brokers) <= TICK_VALUE_TOLERANCE * brokers

@@ -8,7 +8,7 @@ from decimal import ROUND_CEILING, Decimal
 from trading.engine import money
 from trading.engine.risk import loss_to_stop_out
 from trading.engine.sizing import checks, margins, methods
-from trading.engine.sizing.caps import PerLot, lots_allowed
+from trading.engine.sizing.caps import PerLot
 from trading.engine.sizing.losses import Levels, Loss, loss_of
 from trading.engine.sizing.refusals import Code, Refusal
 from trading.engine.sizing.request import Sizing, SizingRequest
@@ -85,7 +85,7 @@ def _lots(request: SizingRequest, per_lot: PerLot, factors: dict[str, str]) -> D
     """The lots, with the rest of the factors; Refusal below the minimum."""
     instrument, account = request.instrument, request.account
     raw = methods.lots_wanted(request, per_lot, factors)
-    caps = lots_allowed(request.caps, instrument, account, per_lot)
+    caps = _lots_allowed(request, per_lot)
     limits = {"risk": raw, **caps}
     binding = min(limits, key=lambda name: limits[name])
     step = instrument.volume_step
@@ -103,6 +103,26 @@ def _lots(request: SizingRequest, per_lot: PerLot, factors: dict[str, str]) -> D
         reason = f"{lots:f} lots ({binding}) is below the broker's minimum {instrument.volume_min}"
         raise Refusal(Code.VOLUME_BELOW_MIN, reason)
     return lots
+
+
+def _lots_allowed(request: SizingRequest, per_lot: PerLot) -> dict[str, Decimal]:
+    """The most lots that each cap allows, not rounded and never negative, by the cap's name."""
+    caps, rule, instrument = request.caps, request.rule, request.instrument
+    equity = request.account.equity
+    found = {"broker maximum": instrument.volume_max}
+    if instrument.volume_limit is not None:
+        found["symbol volume limit"] = instrument.volume_limit - caps.volume_open
+    if caps.max_lots is not None:
+        found["largest order"] = caps.max_lots
+    found["margin"] = (equity * caps.margin_use / 100 - request.account.margin) / per_lot.margin
+    if rule.max_leverage is not None:
+        value = methods.known("notional_open", caps.notional_open)
+        found["leverage"] = (equity * rule.max_leverage - value) / per_lot.notional
+    if caps.open_risk_room is not None:
+        found["open risk"] = caps.open_risk_room / per_lot.loss
+    if caps.loss_room is not None:
+        found["loss room"] = caps.loss_room / per_lot.loss
+    return {name: max(NOTHING, lots) for name, lots in found.items()}
 
 
 def _margin_factors(account: AccountState, needed: Decimal) -> dict[str, str]:

@@ -37,7 +37,8 @@ _METHODS = {
     Method.VOLATILITY: "Volatility target, percent of the base a year",
     Method.KELLY: "Quarter Kelly, at most so many percent of the base",
 }
-PERCENT_METHODS: Final = frozenset({Method.FRACTIONAL, Method.ATR, Method.VOLATILITY, Method.KELLY})
+PERCENT_AT_STOP: Final = frozenset({Method.FRACTIONAL, Method.ATR, Method.KELLY})
+"""Methods whose value is percent of the base at risk."""
 
 
 class Base(StrEnum):
@@ -93,9 +94,11 @@ class SizingRule:
     max_risk_coefficient: Decimal = Decimal(1)
     """The broker's smallest order is taken where it is at most so many times the size found;
     1 = never."""
+    max_leverage: Decimal | None = None
+    """How many times the equity everything open may be worth after the order."""
 
     def __post_init__(self) -> None:
-        most = HUNDRED if self.method in PERCENT_METHODS else None
+        most = None if self.method in (Method.FIXED, Method.MONEY) else HUNDRED
         _expect("value", self.value, ZERO, most, above=True)
         _expect("atr_multiple", self.atr_multiple, ZERO, HUNDRED, above=True)
         _expect("window", Decimal(self.window), Decimal(2), Decimal(500))
@@ -103,6 +106,8 @@ class SizingRule:
         _expect("gap_ticks", Decimal(self.gap_ticks), ZERO, None)
         _expect("nights", Decimal(self.nights), ZERO, Decimal(365))
         _expect("max_risk_coefficient", self.max_risk_coefficient, Decimal(1), Decimal(10))
+        if self.max_leverage is not None:
+            _expect("max_leverage", self.max_leverage, ZERO, None, above=True)
         if self.curve_factor is not None:
             _expect("curve_factor", self.curve_factor, ZERO, Decimal(1))
         self._check_drawdown()

@@ -119,7 +119,7 @@ def recipe_of(rule: SizingRule, instrument: Instrument, caps: Caps) -> Recipe:
     smallest = (instrument.volume_min / step).to_integral_value(ROUND_CEILING)
     unit = {Method.FIXED: step, Method.MONEY: Decimal(1)}.get(rule.method, HUNDRED)
     ends = (rule.drawdown_from, rule.drawdown_to)
-    leverage = math.inf if caps.max_leverage is None else float(caps.max_leverage)
+    leverage = math.inf if rule.max_leverage is None else float(rule.max_leverage)
     return Recipe(
         method=METHODS.index(rule.method),
         base=BASES.index(rule.base),
