@@ -23,6 +23,17 @@ from trading.models import Account, Connection, Deployment, Event, Strategy
 pytestmark = pytest.mark.django_db
 CANARY = "canary-token-1234567890"
 Errors = dict[str, list[str]]
+SIZING = {
+    "sizing_method": "FRACTIONAL",
+    "sizing_base": "LESSER",
+    "risk_percent": "0.5",
+    "atr_multiple": "2",
+    "measured_bars": "20",
+    "kelly_start_percent": "0",
+    "gap_ticks": "0",
+    "expected_nights": "0",
+    "max_risk_coefficient": "1",
+}
 
 
 @pytest.fixture
@@ -56,7 +67,7 @@ def strategy_data(**fields: object) -> dict[str, object]:
 def deployment_data(account: Account, **fields: object) -> dict[str, object]:
     symbol = make_symbol(source=account.source)
     given = {"account": account.pk, "strategy": make_strategy().pk, "symbol": symbol.pk}
-    return {**given, "timeframe": "M1", "risk_percent": "0.5", **fields}
+    return {**given, "timeframe": "M1", **SIZING, **fields}
 
 
 def account_data(**fields: object) -> dict[str, object]:
@@ -155,7 +166,8 @@ def test_deployment_keeps_what_it_is_and_changes_its_risk(page: Client) -> None:
     row = make_deployment()
     other = make_symbol()
     path = f"deployment/{row.pk}/change"
-    assert posted(page, path, risk_percent="1.25", symbol=other.pk, state="PAUSED") == {}
+    more = {**SIZING, "risk_percent": "1.25"}
+    assert posted(page, path, **more, symbol=other.pk, state="PAUSED") == {}
     symbol = row.symbol_id
     row.refresh_from_db()
     assert (row.risk_percent, row.symbol_id, row.state) == (Decimal("1.25"), symbol, "RUNNING")

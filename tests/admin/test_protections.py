@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils.timezone import now
 
+from tests.admin.test_forms import SIZING
 from tests.factories import make_account, make_deployment, make_lock, make_symbol
 from trading.models import Deployment, Event, Lock, ProtectionRule, Side
 
@@ -110,7 +111,7 @@ def test_a_rule_that_makes_no_sense_is_refused(
 def test_hours_of_a_deployment_can_be_read_or_are_refused(owners: Client) -> None:
     deployment = make_deployment()
     page = f"/admin/trading/deployment/{deployment.pk}/change/"
-    refused = owners.post(page, {"risk_percent": "0.5", "hours": "weekdays"})
+    refused = owners.post(page, {**SIZING, "hours": "weekdays"})
     assert "Expected hours such as Mon-Fri" in text(refused)
-    owners.post(page, {"risk_percent": "0.5", "hours": "08:00-17:00 Europe/London"})
+    owners.post(page, {**SIZING, "hours": "08:00-17:00 Europe/London"})
     assert Deployment.objects.get().hours == "08:00-17:00 Europe/London"

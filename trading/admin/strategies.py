@@ -9,13 +9,17 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from unfold.decorators import action
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from trading.admin.base import ModelAdmin, display
 from trading.admin.shown import limits_in_force, signals_lately
+from trading.admin.sizing import FIELDSETS, SIZING_FIELDS, preview_rows, sizing_problem
 from trading.engine.hours import hours_of
 from trading.engine.strategies import REGISTRY, build, params_from
 from trading.engine.types import EngineError
@@ -23,7 +27,7 @@ from trading.models import Account, Deployment, Strategy, Symbol
 from trading.selectors.netting import netting_rival
 from trading.services.strategies import deployment_pause, deployment_resume
 
-WHAT_TRADES = ("account", "strategy", ("symbol", "timeframe"), "risk_percent", "hours")
+WHAT_TRADES = ("account", "strategy", ("symbol", "timeframe"), "hours")
 
 
 JUDGED = ("signals", "limits")
@@ -82,7 +86,7 @@ class DeploymentForm(forms.ModelForm[Deployment]):
 
     class Meta:
         model = Deployment
-        fields = ["account", "strategy", "symbol", "timeframe", "risk_percent", "hours"]
+        fields = ["account", "strategy", "symbol", "timeframe", "hours", *SIZING_FIELDS]
 
     def clean_hours(self) -> str:
         hours: str = self.cleaned_data["hours"]
@@ -98,6 +102,9 @@ class DeploymentForm(forms.ModelForm[Deployment]):
         if account is not None and symbol is not None:
             self._check_symbol(account, symbol)
         self._check_strategy(data.get("strategy"))
+        problem = sizing_problem(data)
+        if problem:
+            self.add_error("sizing_method", problem)
         return data
 
     def _check_symbol(self, account: Account, symbol: Symbol) -> None:
@@ -130,15 +137,17 @@ def shares_with(rival: Deployment) -> str:
 @admin.register(Deployment)
 class DeploymentAdmin(ModelAdmin[Deployment]):
     form = DeploymentForm
-    list_display = ["__str__", "account", "state_label", "risk_percent", "created_at"]
+    list_display = ["__str__", "account", "state_label", "size", "created_at"]
     list_filter = ["state", "account", "timeframe", "strategy"]
     search_fields = ["strategy__name", "symbol__name", "account__name"]
     autocomplete_fields = ["account", "strategy", "symbol"]
     readonly_fields = ["state", "magic", "created_at", *JUDGED]
     ordering = ["account__name", "strategy__name", "id"]
     actions = ["pause", "resume"]
+    actions_detail = ["preview"]
     fieldsets = [
         (None, {"fields": WHAT_TRADES}),
+        *FIELDSETS,
         (
             "State",
             {
@@ -163,10 +172,11 @@ class DeploymentAdmin(ModelAdmin[Deployment]):
                 "description": "A new deployment is paused: resume it from the list.",
             },
         ),
+        *FIELDSETS,
     ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Deployment | None = None) -> list[str]:
-        """Its orders and decisions hang on what it is: only the risk may change."""
+        """Its orders and decisions hang on what it is: only sizes and hours may change."""
         fixed = ["account", "strategy", "symbol", "timeframe"] if obj is not None else []
         return [*self.readonly_fields, *fixed]
 
@@ -181,6 +191,18 @@ class DeploymentAdmin(ModelAdmin[Deployment]):
     @display(description="")
     def limits(self, deployment: Deployment) -> SafeString | str:
         return limits_in_force(deployment)
+
+    @admin.display(description="size", ordering="risk_percent")
+    def size(self, deployment: Deployment) -> str:
+        return deployment.size_text
+
+    @action(description="What would be traded now", url_path="preview", permissions=["view"])
+    def preview(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        deployment = get_object_or_404(self.get_queryset(request), pk=object_id)
+        context = {**self.admin_site.each_context(request), "opts": self.opts}
+        context |= {"title": f"{deployment}: what would be traded now", "deployment": deployment}
+        context["rows"] = preview_rows(deployment)
+        return TemplateResponse(request, "admin/trading/deployment/preview.html", context)
 
     @display(description="magic number")
     def magic(self, deployment: Deployment) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -17,10 +17,9 @@ from django.utils.timezone import now
 
 from trading.brokers.base import Broker, Unavailable
 from trading.engine import money
-from trading.engine.decide import Decision, Plan, decide
+from trading.engine.decide import Decision, Plan, Scene, decide
 from trading.engine.orders import OrderStatus
-from trading.engine.risk import Limits
-from trading.engine.sizing import fractional
+from trading.engine.risk import LimitSet
 from trading.engine.strategies import build
 from trading.engine.symbols import quotes_by_pair
 from trading.engine.types import (
@@ -36,8 +35,9 @@ from trading.models import Deployment, Order, Severity, StrategyRun, Symbol
 from trading.models.strategies import RunState
 from trading.selectors.bars import bars_tail
 from trading.selectors.quotes import quotes_fresh
-from trading.selectors.risk import LimitBook, limit_book, limits_of
+from trading.selectors.risk import LimitBook, limit_book, limit_set_of
 from trading.selectors.signals import order_sent, refusal_of
+from trading.selectors.sizing import caps_of, facts_of
 from trading.selectors.trails import trails_of
 from trading.services.brokers import broker_for, costs_of
 from trading.services.events import Happening, event_append
@@ -95,11 +95,21 @@ class Reading:
             self._symbols[source] = list(Symbol.objects.filter(source=source).order_by())
         return self._symbols[source]
 
-    def limits(self, deployment: Deployment) -> Limits:
+    def limits(self, deployment: Deployment) -> LimitSet:
         """What the decision may plan with; the gate reads the limits afresh."""
         if self._limits is None:
             self._limits = limit_book()
-        return limits_of(deployment=deployment, book=self._limits)
+        return limit_set_of(deployment=deployment, book=self._limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a deployment decides by, all read just now."""
+
+    plan: Plan
+    bars: Bars
+    scene: Scene
+    broker: Broker
 
 
 def run_execute(*, run_id: int) -> None:
@@ -143,7 +153,7 @@ def _execute(run: StrategyRun, reading: Reading) -> None:
         raise
 
 
-def plan_of(deployment: Deployment, limits: Limits | None = None) -> Plan:
+def plan_of(deployment: Deployment, limits: LimitSet | None = None) -> Plan:
     """The engine's value of a deployment; EngineError when strategy or parameters are bad.
 
     `limits` are its effective ones, where they have been read already.
@@ -151,8 +161,8 @@ def plan_of(deployment: Deployment, limits: Limits | None = None) -> Plan:
     return Plan(
         strategy=build(deployment.strategy.kind, deployment.strategy.params),
         symbol=deployment.symbol.name,
-        sizing=fractional(deployment.risk_percent),
-        limits=limits or limits_of(deployment=deployment),
+        sizing=deployment.sizing(),
+        limits=(limits or limit_set_of(deployment=deployment)).for_decision(),
         magic=deployment.pk,
     )
 
@@ -189,32 +199,49 @@ def _answer(run: StrategyRun, reading: Reading) -> None:
         _finish(run, RunState.EXPIRED, "EXPIRED", code="SIGNAL_TOO_OLD", message="Asked too late")
         return
     deployment = run.deployment
-    plan = plan_of(deployment, reading.limits(deployment))
-    bars = _bars(run, reading.bars(deployment, plan.window))
-    account, source = deployment.account, deployment.symbol.source
+    seen = situation_of(deployment, reading, newest=int(run.bar_open.timestamp()))
+    plan, scene, state = seen.plan, seen.scene, seen.scene.account
+    held = [p.id for p in state.positions if p.magic == plan.magic]
+    trails = trails_of(run=run, broker_ids=held) if held else {}
+    decision = decide(plan, seen.bars, scene.market, state, trails, scene.facts)
+    run.numbers = {"signal": dict(decision.signal), "equity": f"{state.equity:f}"}
+    expires_at = _bar_end(scene.market.quote.time, deployment.timeframe)
+    _act(run, decision, seen.broker, expires_at=expires_at)
+
+
+def situation_of(
+    deployment: Deployment, reading: Reading, *, newest: int | None = None
+) -> Situation:
+    """Read all that a deployment decides by; `newest` is when its newest bar must have opened.
+
+    Raises NotAnswerable, Unavailable and EngineError.
+    """
+    limits = reading.limits(deployment)
+    plan = plan_of(deployment, limits)
+    bars = reading.bars(deployment, plan.window)
+    if newest is not None:
+        _check_newest(bars, newest)
+    account, symbol = deployment.account, deployment.symbol
     broker = broker_for(
         account=account,
         quotes=partial(reading.quotes, account.source),
         symbols=reading.symbols(account.source),
     )
     state = broker.account()
-    market = _market(deployment, reading.quotes(source, within=0.02))
-    held = [p.id for p in state.positions if p.magic == plan.magic]
-    trails = trails_of(run=run, broker_ids=held) if held else {}
-    decision = decide(plan, bars, market, state, trails)
-    run.numbers = {"signal": dict(decision.signal), "equity": f"{state.equity:f}"}
-    _act(run, decision, broker, expires_at=_bar_end(market.quote.time, deployment.timeframe))
+    market = _market(deployment, reading.quotes(symbol.source, within=0.02))
+    rule = plan.sizing
+    facts = facts_of(deployment=deployment, rule=rule, bars=bars, market=market, state=state)
+    caps = caps_of(deployment=deployment, rule=rule, limits=limits, equity=state.equity)
+    return Situation(replace(plan, caps=caps), bars, Scene(market, state, facts), broker)
 
 
-def _bars(run: StrategyRun, bars: Bars) -> Bars:
-    """The window that ends with the run's bar; a newer bar means this run came too late."""
-    expected = int(run.bar_open.timestamp())
+def _check_newest(bars: Bars, expected: int) -> None:
+    """A newer bar means that the run came too late."""
     newest = int(bars.time[-1]) if len(bars) else None
     if newest != expected:
         raise NotAnswerable(
             "BAR_NOT_NEWEST", f"Expected the newest bar to open at {expected}, was {newest}"
         )
-    return bars
 
 
 def _market(deployment: Deployment, quotes: Mapping[str, Quote]) -> Market:
