@@ -10,9 +10,10 @@ from tests.engine.scripts import Script, terms_of
 from tests.engine.tables import Setup, read
 from tests.engine.test_backtest import TERMS
 from trading.engine.backtest import BacktestRequest, backtest
+from trading.engine.stats import daily_returns
 from trading.engine.strategies import build
 from trading.engine.strategies.base import Strategy
-from trading.engine.sweep import sweep
+from trading.engine.sweep import returns_of, sweep
 from trading.engine.types import EngineError
 
 BARS = replace(random_bars(3000), spread=np.full(3000, 0.00008))
@@ -59,6 +60,20 @@ def test_a_strategy_of_any_form_can_be_swept() -> None:
     bars, signals = read(table, Setup())
     rows = sweep([Script(signals), Script(signals)], bars, terms_of(Setup())).rows
     assert [row.trades for row in rows] == [2, 2]
+
+
+def test_daily_returns_of_each_combination_stand_in_its_column() -> None:
+    found = sweep(GRID, BARS, TERMS, workers=2, with_returns=True).returns
+    start = max(strategy.warmup for strategy in GRID)
+    for strategy, column in zip(GRID, found.T, strict=True):
+        curve = backtest(BacktestRequest(strategy, BARS, TERMS, start)).curve
+        assert column.tolist() == daily_returns(curve.daily).tolist()
+    assert sweep(GRID, BARS, TERMS).returns.shape == (0, len(GRID))
+
+
+def test_a_lost_account_returns_nothing_more() -> None:
+    daily = np.array([100.0, 50.0, -10.0, 5.0])
+    assert returns_of(daily).tolist() == [-0.5, -1.0, 0.0]
 
 
 def test_nothing_to_sweep_is_an_error() -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from copy import copy
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Final
@@ -22,7 +23,7 @@ from trading.engine.simulator import simulate
 from trading.engine.sizing import SizingRule
 from trading.engine.sizing.measures import measures
 from trading.engine.stats import day_ends, resets
-from trading.engine.strategies.base import AtrStrategy, Strategy, no_column
+from trading.engine.strategies.base import AtrStrategy, Strategy, Study, no_column
 from trading.engine.tape import Output, Tape
 from trading.engine.ticks import spreads_in, ticks_of
 from trading.engine.trades import Trades, trades_of
@@ -112,25 +113,40 @@ class Result:
 
 
 class Stage:
-    """Everything of a run but the strategy, prepared once for any number of runs."""
+    """Everything of a run but the strategy, prepared once for any number of runs.
+
+    Rows [start, stop) of the bars are acted upon; those before only warm strategies up.
+    """
 
     def __init__(self, bars: Bars, terms: Terms, start: int) -> None:
-        self.terms = terms
-        self.start = start
-        ticks = ticks_of(bars, float(terms.instrument.tick_size))
-        self.bars = ticks.since(start)
+        self._ticks = ticks_of(bars, float(terms.instrument.tick_size))
+        self._rates = _rates_of(terms, len(bars))
+        seconds = int(np.diff(bars.time[start:]).min())
+        self._measure = measures(terms.sizing, self._ticks.rows, seconds)
+        self._set(terms, start, len(bars))
+
+    def _set(self, terms: Terms, start: int, stop: int) -> None:
+        self.terms, self.start, self.stop = terms, start, stop
         instrument, conversion = terms.instrument, terms.conversion
+        self.bars = self._ticks.between(start, stop)
         self.contract = fills.contract_of(instrument, terms.costs, conversion, terms.leverage)
         self.rules = tape.rules_of(instrument, terms.limits, terms.balance, terms.sizing)
         self.calendar = tape.calendar_of(self.bars.time, instrument.triple_swap_weekday)
-        self.rates = _rates_of(terms, len(bars), start)
-        self.measure = _since(start, measures(terms.sizing, ticks.rows, self.calendar.seconds))
-        self.days = _days_of(self.bars.time, terms)
+        self.rates = _between(start, stop, self._rates)
+        self.measure = _between(start, stop, self._measure)
+        self.days = days_of(self.bars.time, terms)
+
+    def window(self, start: int, stop: int, balance: Decimal | None = None) -> Stage:
+        """The same over rows [start, stop) of all bars, begun with another balance."""
+        found = copy(self)
+        terms = self.terms if balance is None else replace(self.terms, balance=balance)
+        found._set(terms, start, stop)
+        return found
 
     def tape_of(self, signals: Signals) -> Tape:
         """The part of the history that is acted upon; `signals` are those of all bars."""
-        cut = slice(self.start, None)
-        side = _fresh_from(signals.side, self.start)
+        cut = slice(self.start, self.stop)
+        side = _fresh_from(signals.side[: self.stop], self.start)
         names = ("stop", "take", "trail", "entry", "score")
         rest = (getattr(signals, name)[cut] for name in names)
         return tape.tape_of(self.bars, Signals(side, *rest), self.rates, self.measure)
@@ -142,10 +158,14 @@ class Stage:
         multiplies the few values it needs.
         """
         first = strategies[0]
-        if not isinstance(first, AtrStrategy):
+        if isinstance(first, AtrStrategy):
+            yield from self.tapes_from(first.study(bars), strategies)
+        else:
             yield from (self.tape_of(strategy.signals(bars)) for strategy in strategies)
-            return
-        study, nothing = first.study(bars), no_column(len(bars))
+
+    def tapes_from(self, study: Study, strategies: Sequence[Strategy]) -> Iterator[Tape]:
+        """As `tapes_of`, from the study of all bars."""
+        nothing = no_column(len(study.side))
         none = (nothing, nothing, nothing)
         shared = self.tape_of(Signals(study.side, study.range, *none, study.score))
         for strategy in strategies:
@@ -205,23 +225,23 @@ def _fresh_from(side: SideArray, start: int) -> SideArray:
     return rest
 
 
-def _rates_of(terms: Terms, rows: int, start: int) -> FloatArray:
-    """What profit is worth from row `start` on: one value for all, or one per bar."""
+def _rates_of(terms: Terms, rows: int) -> FloatArray:
+    """What profit is worth: one value for all, or one per bar."""
     if terms.rates is None:
         return np.array([float(terms.conversion.rate)])
     if len(terms.rates) != rows:
         raise EngineError(f"Expected {rows} rates, one per bar, was {len(terms.rates)}")
     if not (np.isfinite(terms.rates) & (terms.rates > 0.0)).all():
         raise EngineError("Expected rates above 0, was one that is not")
-    return terms.rates[start:]
+    return terms.rates
 
 
-def _since(start: int, column: FloatArray) -> FloatArray:
+def _between(start: int, stop: int, column: FloatArray) -> FloatArray:
     """A column's rows that are acted upon, or its one value for all."""
-    return column[start:] if len(column) > 1 else column
+    return column[start:stop] if len(column) > 1 else column
 
 
-def _days_of(time: IntArray, terms: Terms) -> IntArray:
+def days_of(time: IntArray, terms: Terms) -> IntArray:
     """The rows that end a day of the account."""
     first, last = (int(time[k]) for k in (0, -1)) if len(time) else (0, 0)
     return day_ends(time, resets(first, last, terms.reset, terms.zone))

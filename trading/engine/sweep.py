@@ -10,10 +10,13 @@ The best of many rows is the luckiest of them: expect less from it in the future
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
+
+import numpy as np
 
 from trading.engine.backtest import Stage, Terms, first_row
 from trading.engine.fills import round_cents
@@ -21,9 +24,11 @@ from trading.engine.kernels import kernel
 from trading.engine.metrics import figure
 from trading.engine.stats import daily_returns, deepest_drawdown, ratio, sharpe
 from trading.engine.strategies.base import AtrStrategy, Strategy
-from trading.engine.tape import Output
+from trading.engine.tape import Output, Tape
 from trading.engine.ticks import RecordArray
-from trading.engine.types import Bars, EngineError
+from trading.engine.types import Bars, EngineError, FloatArray, Signals
+
+Tapes = Callable[[Stage], Iterator[Tape]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,63 +47,104 @@ class SweepRow:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """One row per strategy asked for, in their order; `studies` of the bars were made."""
+    """One row per strategy asked for, in their order; `studies` of the bars were made.
+
+    `returns` has a row per trading day and a column per strategy, none if not asked for: what
+    tests of a choice among many need. An account that was lost returns -1, and then nothing.
+    """
 
     rows: tuple[SweepRow, ...]
     studies: int
+    returns: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
+class Batch:
     """Combinations of one study, by their places in the request."""
 
     places: Sequence[int]
     strategies: Sequence[Strategy]
 
+    def plays(self, bars: Bars) -> Iterator[tuple[Sequence[int], Tapes]]:
+        """Places, and what makes their tapes for any window of the bars' stage."""
+        first = self.strategies[0]
+        if isinstance(first, AtrStrategy):
+            study = first.study(bars)
+            yield self.places, lambda stage: stage.tapes_from(study, self.strategies)
+            return
+        for place, strategy in zip(self.places, self.strategies, strict=True):
+            yield [place], partial(_tape_of, strategy.signals(bars))
+
+
+def _tape_of(signals: Signals, stage: Stage) -> Iterator[Tape]:
+    yield stage.tape_of(signals)
+
 
 def sweep(
-    strategies: Sequence[Strategy], bars: Bars, terms: Terms, *, workers: int | None = None
+    strategies: Sequence[Strategy],
+    bars: Bars,
+    terms: Terms,
+    *,
+    workers: int | None = None,
+    with_returns: bool = False,
 ) -> Sweep:
     """Backtest every strategy on `workers` threads (default: one per core).
 
     EngineError as in `backtest`.
     """
+    stage = stage_for(strategies, bars, terms)
+    workers = workers or os.cpu_count() or 1
+    batches = list(batches_of(strategies, workers))
+    rows: dict[int, SweepRow] = {}
+    returns = np.zeros((len(stage.days) if with_returns else 0, len(strategies)))
+
+    def run(batch: Batch) -> None:
+        tapes = stage.tapes_of(batch.strategies, bars)
+        for place, tape in zip(batch.places, tapes, strict=True):
+            output = stage.play(tape)
+            rows[place] = row_of(output, stage)
+            if with_returns:
+                returns[:, place] = returns_of(stage.curve(output.equity).daily)
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(run, batches))
+    return Sweep(tuple(rows[place] for place in range(len(strategies))), len(batches), returns)
+
+
+def stage_for(strategies: Sequence[Strategy], bars: Bars, terms: Terms) -> Stage:
+    """A stage that begins where the last of some strategies is warm; EngineError without one."""
     if not strategies:
         raise EngineError("Expected at least one strategy, was none")
-    start = max(first_row(strategy, len(bars)) for strategy in strategies)
-    stage = Stage(bars, terms, start)
-    workers = workers or os.cpu_count() or 1
-    batches = list(_batches(strategies, -(-len(strategies) // (4 * workers))))
-    rows: dict[int, SweepRow] = {}
-    with ThreadPoolExecutor(workers) as pool:
-        for found in pool.map(lambda batch: _run(batch, stage, bars), batches):
-            rows.update(found)
-    return Sweep(tuple(rows[place] for place in range(len(strategies))), len(batches))
+    return Stage(bars, terms, max(first_row(strategy, len(bars)) for strategy in strategies))
 
 
-def _batches(strategies: Sequence[Strategy], size: int) -> Iterator[_Batch]:
-    """At most `size` combinations that share a study."""
-    keys = [_study_key(strategy) for strategy in strategies]
+def batches_of(strategies: Sequence[Strategy], workers: int) -> Iterator[Batch]:
+    """Combinations that share a study, in parts small enough to keep all workers busy."""
+    size = -(-len(strategies) // (4 * workers))
+    keys = [study_key(strategy) for strategy in strategies]
     order = sorted(range(len(keys)), key=keys.__getitem__)
     for _, group in groupby(order, key=keys.__getitem__):
         places = list(group)
         for k in range(0, len(places), size):
             part = places[k : k + size]
-            yield _Batch(part, [strategies[place] for place in part])
+            yield Batch(part, [strategies[place] for place in part])
 
 
-def _study_key(strategy: Strategy) -> str:
+def study_key(strategy: Strategy) -> str:
     """Equal for strategies that can share a study."""
     shared = strategy.study_params if isinstance(strategy, AtrStrategy) else strategy.params
     return f"{strategy.kind} {shared}"
 
 
-def _run(batch: _Batch, stage: Stage, bars: Bars) -> dict[int, SweepRow]:
-    tapes = zip(batch.places, stage.tapes_of(batch.strategies, bars), strict=True)
-    return {place: _row_of(stage.play(tape), stage) for place, tape in tapes}
+def returns_of(daily: FloatArray) -> FloatArray:
+    """Growth less one of each day, also of an account that was lost."""
+    alive = np.minimum.accumulate(daily[:-1]) > 0.0
+    growth = np.divide(daily[1:], daily[:-1], out=np.ones(len(daily) - 1), where=alive)
+    return np.maximum(growth, 0.0) - 1.0
 
 
-def _row_of(output: Output, stage: Stage) -> SweepRow:
+def row_of(output: Output, stage: Stage) -> SweepRow:
+    """The main metrics of a run."""
     curve, count = stage.curve(output.equity), len(output.trades)
     end, drawdown = float(curve.equity[-1]), deepest_drawdown(curve.time, curve.equity, curve.start)
     gains, losses, wins, r = _totals(output.trades)

@@ -37,9 +37,9 @@ class TickBars(NamedTuple):
     time: IntArray
     rows: RecordArray
 
-    def since(self, start: int) -> TickBars:
-        """The bars from row `start` on."""
-        return TickBars(self.time[start:], self.rows[start:])
+    def between(self, start: int, stop: int) -> TickBars:
+        """The bars of rows [start, stop)."""
+        return TickBars(self.time[start:stop], self.rows[start:stop])
 
 
 def ticks_of(bars: Bars, tick_size: float) -> TickBars:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
 
@@ -116,6 +117,19 @@ def trades_of(output: Output, tape_: Tape, contract: Contract, instrument: Instr
         spread_cost=spread_cost,
         slippage_cost=slippage_cost,
     )
+
+
+def trades_join(parts: Sequence[Trades], offsets: Sequence[int]) -> Trades:
+    """Some runs' trades one after the other, bars counted from `offsets` on."""
+    nothing = {"IntArray": np.empty(0, np.int64), "FloatArray": np.empty(0)}
+    columns = {
+        f.name: np.concatenate([nothing[str(f.type)], *(getattr(part, f.name) for part in parts)])
+        for f in fields(Trades)
+    }
+    shift = np.repeat(np.array(offsets, np.int64), [len(part) for part in parts])
+    columns["entry_bar"] = columns["entry_bar"] + shift
+    columns["exit_bar"] = columns["exit_bar"] + shift
+    return Trades(**columns)
 
 
 class _TickScale:
