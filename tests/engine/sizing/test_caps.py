@@ -163,6 +163,10 @@ def test_the_coefficient_lets_the_smallest_order_through() -> None:
     assert sizing.factors["binding"] == "smallest order"
 
 
+def test_the_smallest_order_that_the_risk_pays_for_is_no_exception() -> None:
+    assert small("2", "5").factors["binding"] == "risk"
+
+
 def test_the_coefficient_has_an_end() -> None:
     assert refusal(small("2", "2.49")) == "VOLUME_BELOW_MIN"
 

@@ -101,6 +101,7 @@ def test_a_stop_on_the_winning_side_is_refused(side: int, stop: str, where: str)
     assert sizing.denial is not None
     assert sizing.denial.message == f"Expected a stop {where} 1.10000, was {stop}"
     assert sizing.factors == {"method": "FRACTIONAL"}
+    assert sizing.loss_per_lot == 0
 
 
 @pytest.mark.parametrize(

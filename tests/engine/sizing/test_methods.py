@@ -142,6 +142,15 @@ def test_kelly_without_an_edge_that_is_likely_trades_nothing(
     assert sizing.denial.message.endswith(" R")
 
 
+def test_kelly_where_nothing_won_tells_a_payoff_of_nothing() -> None:
+    assert kelly(wins=0, won=0).factors["payoff"] == "0.000000"
+
+
+def test_kelly_may_win_little_but_often() -> None:
+    sizing = kelly(wins=90, won=45, lost=10)
+    assert (sizing.factors["payoff"], sizing.denial) == ("0.500000", None)
+
+
 def test_kelly_without_a_loss_says_nothing() -> None:
     sizing = kelly(wins=100, won=90, lost=0)
     assert refusal(sizing) == "FACT_UNKNOWN"

@@ -6,8 +6,15 @@ from typing import Any
 
 import pytest
 
-from tests.engine.sizing.asking import D, ruled
-from trading.engine.sizing import Base, Method, SizingRule, fractional, rule_of
+from tests.engine.sizing.asking import D, ask, ruled
+from trading.engine.sizing import (
+    Base,
+    Method,
+    SizingRequest,
+    SizingRule,
+    fractional,
+    rule_of,
+)
 from trading.engine.types import EngineError
 
 
@@ -87,14 +94,39 @@ def test_the_usual_rule_is_half_a_percent_of_the_smaller_of_balance_and_equity()
     assert fractional("0.5") == rule
 
 
+def test_a_request_without_a_rule_has_the_usual_one() -> None:
+    given = ask()
+    bare = SizingRequest(given.instrument, given.account, given.side, given.price, given.stop)
+    assert bare == ask(rule=SizingRule())
+
+
 @pytest.mark.parametrize(("method", "bars"), [("ATR", 15), ("VOLATILITY", 15), ("KELLY", 0)])
 def test_only_measures_need_bars_and_one_before_them(method: str, bars: int) -> None:
     assert ruled(Method(method), 1, window=14).bars == bars
 
 
+def test_words_that_are_stored_stay() -> None:
+    assert [m.value for m in Method] == [
+        "FIXED",
+        "FRACTIONAL",
+        "MONEY",
+        "ATR",
+        "VOLATILITY",
+        "KELLY",
+    ]
+    assert [b.value for b in Base] == [
+        "LESSER",
+        "BALANCE",
+        "EQUITY",
+        "FREE_MARGIN",
+        "DAY_START",
+        "LOSS_ROOM",
+    ]
+
+
 @pytest.mark.parametrize("word", [*Method, *Base])
 def test_every_choice_has_a_label(word: Method | Base) -> None:
-    assert word.label[0].isupper()
+    assert word.label.capitalize()[:2] == word.label[:2]
 
 
 def test_a_rule_is_what_its_settings_say() -> None:

@@ -75,10 +75,7 @@ def _loss(request: SizingRequest) -> Loss:
 def _per_lot(request: SizingRequest, loss: Decimal) -> PerLot:
     rate = request.conversion.at(request.price)
     value = margins.notional(request.instrument, request.price, rate)
-    margin = margin_per_lot(request)
-    if margin <= 0:
-        raise Refusal(Code.SPECIFICATION_UNKNOWN, f"Expected a margin above 0, was {margin}")
-    return PerLot(loss, margin, value)
+    return PerLot(loss, margin_per_lot(request), value)
 
 
 def _lots(request: SizingRequest, per_lot: PerLot, factors: dict[str, str]) -> Decimal:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
 from trading.engine.sizing.caps import Caps
@@ -56,5 +56,5 @@ class Sizing:
     lots: Decimal
     loss_per_lot: Decimal
     money_at_risk: Decimal
-    factors: Mapping[str, str] = field(default_factory=dict)
+    factors: Mapping[str, str]
     denial: Denied | None = None
