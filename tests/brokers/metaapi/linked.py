@@ -59,6 +59,12 @@ class Desk:
     def wait(self, state: LinkState, seconds: float = 15) -> None:
         wait_for(lambda: self.link.state is state, seconds=seconds)
 
+    def drop(self) -> None:
+        """Lose the socket and get it back."""
+        self.site.ask("drop")
+        self.wait(LinkState.DOWN)
+        self.wait(LIVE)
+
     def hand(self, side: int = 1) -> str:
         """A person opens a position."""
         body = {"account": self.account, "symbol": "EURUSD", "side": side, "lots": "0.1"}

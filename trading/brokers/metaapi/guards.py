@@ -10,11 +10,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 LONGEST_LINE: Final = 500
 LONGEST_PAUSE: Final = 30.0
+LONGEST_RECONNECT: Final = 2.0
+"""Between two attempts to get a lost socket back: nobody trades meanwhile."""
+SPREAD_SECONDS: Final = 0.02
+"""Between the requests for two terminals after that."""
+LOOK_SECONDS: Final = 0.05
 _LOGGER: Final = "trading.brokers.metaapi.sdk"
 
 
@@ -22,8 +27,13 @@ def install(client: Any) -> None:
     """All guards of a client, before it connects."""
     drain_whole_queues(client)
     pause_between_attempts(client)
+    reconnect_aside(client)
+    reconnect_soon(client)
+    resubscribe_at_once(client)
     probe_no_latency(client)
     convert_only_objects(client)
+    call_listeners_directly(client)
+    measure_no_health(client)
 
 
 def drain_whole_queues(client: Any) -> None:
@@ -63,6 +73,75 @@ def pause_between_attempts(client: Any) -> None:
     client._get_server_url = paused
 
 
+def reconnect_aside(client: Any) -> None:
+    """Get a lost socket back beside the report of its loss.
+
+    That report ends only with the life of the next connection, and then marks the socket as not
+    connected, which may be the one after that: it is never got back when it is lost in its turn.
+    """
+    reconnect: Callable[[int, int, str], Coroutine[Any, Any, None]] = client._reconnect
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def aside(number: int, index: int, region: str) -> None:
+        task = asyncio.create_task(reconnect(number, index, region))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    client._reconnect = aside
+
+
+def reconnect_soon(client: Any) -> None:
+    """Try steadily to get a lost socket back; the pauses double up to half a minute, which is how
+    much later than the server everybody would be back."""
+    ask: Callable[[int, int, str], Awaitable[str]] = client._get_server_url
+
+    async def steady(number: int, index: int, region: str) -> str:
+        socket = client._socket_instances[region][number][index]
+        if socket["isReconnecting"]:  # it is doubled before the next pause
+            socket["reconnectWaitTime"] = min(socket["reconnectWaitTime"], LONGEST_RECONNECT / 2)
+        return await ask(number, index, region)
+
+    client._get_server_url = steady
+
+
+def resubscribe_at_once(client: Any) -> None:
+    """Ask for the terminals again, one shortly after the other, once their socket is back.
+
+    It lets each wait for up to five seconds, by chance. And it calls off what is being asked on the
+    account's other socket, which nobody asks again.
+    """
+    manager = client._subscription_manager
+    tasks: set[asyncio.Task[None]] = set()
+
+    def call_off(number: int, index: int) -> None:
+        """What was asked on the lost socket."""
+        sockets = client.socket_instances_by_accounts[number]
+        for key in list(manager._subscriptions):
+            account_id, _, asked = key.rpartition(":")
+            if asked == str(number) and sockets.get(account_id) == index:
+                manager.cancel_subscribe(key)
+
+    async def subscribe(account_id: str, number: int, pause: float) -> None:
+        await asyncio.sleep(pause)
+        while manager.is_account_subscribing(account_id, number):
+            await asyncio.sleep(LOOK_SECONDS)
+        if manager._awaiting_resubscribe[number].pop(account_id, False):  # nobody called it off
+            await manager.schedule_subscribe(account_id, number)
+
+    def resubscribe(number: int, index: int, account_ids: list[str]) -> None:
+        call_off(number, index)
+        awaiting = manager._awaiting_resubscribe.setdefault(number, {})
+        for place, account_id in enumerate(dict.fromkeys(account_ids)):
+            if account_id in awaiting:
+                continue
+            awaiting[account_id] = True
+            task = asyncio.create_task(subscribe(account_id, number, place * SPREAD_SECONDS))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+    manager.on_reconnected = resubscribe
+
+
 def probe_no_latency(client: Any) -> None:
     """Open no socket just to find out how long that takes; there is a choice of regions only for
     accounts with replicas, and the loop around it has no pause either."""
@@ -83,6 +162,35 @@ def convert_only_objects(client: Any) -> None:
             convert(packet, field_name)
 
     client._convert_iso_time_to_date = converted
+
+
+def call_listeners_directly(client: Any) -> None:
+    """Call listeners, and nothing else. For each call it starts a task that sleeps for a second, to
+    warn of slow ones: with fifty accounts thousands of them at any time, half of all its work."""
+
+    async def call(act: Callable[[], Awaitable[None]], label: str, throws: bool = False) -> None:
+        try:
+            await act()
+        except Exception as e:
+            if throws:
+                raise
+            client._logger.error(label, "failed with", type(e).__name__, e)
+
+    client._process_event = call
+
+
+def measure_no_health(client: Any) -> None:
+    """Keep no statistics of uptimes: they parse the broker's time of every price once more, and
+    nobody reads them."""
+    add: Callable[[str, Any], None] = client.add_synchronization_listener
+
+    def added(account_id: str, listener: Any) -> None:
+        if type(listener).__name__ == "ConnectionHealthMonitor":
+            listener.stop()
+        else:
+            add(account_id, listener)
+
+    client.add_synchronization_listener = added
 
 
 def log_without_print(manager: Any) -> None:
