@@ -12,7 +12,13 @@ from django_q.models import OrmQ
 
 from tests.brokers.test_contract import BUY
 from tests.desk import NOON, Desk, make_desk, swings
-from tests.factories import make_account, make_position, make_protection, make_symbol
+from tests.factories import (
+    make_account,
+    make_kill_switch,
+    make_position,
+    make_protection,
+    make_symbol,
+)
 from trading.engine.bars import resample
 from trading.engine.timing import Timing
 from trading.engine.types import Bars, Quote
@@ -201,8 +207,11 @@ def test_no_entry_before_the_first_reconciliation(desk: Desk, session: Session) 
     assert Lease.objects.get().state == "READY"
 
 
-def test_an_account_that_another_gateway_has_taken_is_dropped(desk: Desk, session: Session) -> None:
+def test_an_account_that_another_gateway_has_taken_is_dropped(
+    desk: Desk, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
     session.observe()
+    monkeypatch.setattr("trading.gateway.seat.STILL_SHARE", 0.0)
     Lease.objects.update(epoch=2, owner="another gateway")
     Account.objects.update(equity=1)
     session.observe()
@@ -222,6 +231,22 @@ def test_a_close_by_a_person_that_no_worker_sent_is_sent_by_the_gateway(
     Order.objects.update(created_at=order.created_at - timedelta(seconds=5))
     session.observe()
     assert Order.objects.get(pk=order.pk).status == "FILLED"
+
+
+def test_a_pulled_switch_flattens_at_the_next_reading(desk: Desk, session: Session) -> None:
+    broker_for(account=desk.account).submit(BUY)
+    session.on_quotes([desk.quote("1.10000")])
+    session.observe()
+    make_kill_switch(account=desk.account, mode="FLATTEN")
+    session.observe()
+    assert Position.objects.get().closed_at is not None
+
+
+def test_a_session_that_is_told_to_end_lets_go_of_its_accounts(desk: Desk) -> None:
+    session = Session(desk.symbol.source, StillStream())
+    session.end()
+    session.run()
+    assert Lease.objects.get().owner == ""
 
 
 def test_an_account_without_an_adapter_is_halted_and_says_why(desk: Desk) -> None:
@@ -244,7 +269,10 @@ def test_a_broken_account_leaves_the_others_trading(desk: Desk, session: Session
     assert broken.observed_at is None
 
 
-def test_a_symbol_that_comes_later_is_streamed_too(desk: Desk, session: Session) -> None:
+def test_a_symbol_that_comes_later_is_streamed_too(
+    desk: Desk, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trading.gateway.session.SYMBOLS_SECONDS", 0.0)
     session.stream.start([], lambda quote: None)
     make_symbol(name="GBPUSD")
     session.follow()

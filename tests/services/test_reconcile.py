@@ -21,10 +21,11 @@ from trading.engine.types import (
 )
 from trading.models import Account, Event, Lease, Order, Position
 from trading.models import Fill as FillRow
+from trading.selectors.attention import accounts_in_doubt
 from trading.services.clock import clock_read
 from trading.services.leases import Grip, LeaseLost
 from trading.services.orders import client_id_new
-from trading.services.reconcile import account_reconcile, has_doubts
+from trading.services.reconcile import account_reconcile
 
 pytestmark = pytest.mark.django_db
 STATE = ScriptedBroker().account()
@@ -128,7 +129,7 @@ def test_an_absence_is_believed_after_the_horizon_and_two_readings(
     Order.objects.update(absent_tick=clock_read().tick - settings.TIMING.reread)
     reconcile(desk)
     assert status(order) == "NOT_EXECUTED"
-    assert not has_doubts(desk.account)
+    assert not accounts_in_doubt([desk.account.pk])
 
 
 def test_an_incomplete_reading_proves_no_absence(desk: Desk) -> None:

@@ -5,12 +5,11 @@ A quote costs no query. What the guard finds is done at once, in the thread that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from math import inf
-from threading import Lock
 from time import monotonic
 from typing import Final
 
@@ -27,6 +26,7 @@ from trading.engine.types import AccountState, Fill, Quote
 from trading.gateway.board import BOARD, Worth
 from trading.gateway.keeper import Keeper
 from trading.gateway.moves import Moves
+from trading.gateway.shared import Shared
 from trading.models import Account, Symbol
 from trading.selectors.guards import (
     Rulebook,
@@ -54,22 +54,6 @@ JUDGE_SECONDS: Final = 5.0
 """Between two looks at what is judged at readings beside losses."""
 SYMBOLS_SECONDS: Final = 60.0
 ZERO: Final = Decimal(0)
-
-
-class Shared:
-    """The rules of all accounts, read at most once a second for those who share it."""
-
-    def __init__(self, read: Callable[[], Rulebook] = rulebook) -> None:
-        self._read = read
-        self._lock = Lock()
-        self._last: tuple[float, Rulebook] | None = None
-
-    def get(self) -> Rulebook:
-        with self._lock:
-            began = monotonic()
-            if self._last is None or began - self._last[0] >= REFRESH_SECONDS:
-                self._last = began, self._read()
-            return self._last[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +106,8 @@ class Watched:
 class SeatGuard:
     """Begins with the first reading after the account was taken, ends when it is dropped."""
 
-    def __init__(self, rules: Shared | None = None) -> None:
-        self._rules = rules or Shared()
+    def __init__(self, rules: Shared[Rulebook] | None = None) -> None:
+        self._rules = rules or Shared(rulebook, REFRESH_SECONDS)
         self._watched: Watched | None = None
         self._quotes: dict[str, Quote] = {}
         self._at: datetime | None = None

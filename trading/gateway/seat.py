@@ -16,6 +16,7 @@ from trading.crashpoints import crash_point
 from trading.engine.types import AccountState, Quote
 from trading.gateway.guard import Post, SeatGuard
 from trading.models import Account
+from trading.selectors.attention import Attention, attention_of
 from trading.services.accounts import (
     WAITS,
     account_connected,
@@ -38,13 +39,17 @@ from trading.services.leases import (
 )
 from trading.services.protection import positions_protect
 from trading.services.protections import protections_judge
-from trading.services.reconcile import account_reconcile, has_doubts
+from trading.services.reconcile import account_reconcile
 from trading.services.resting import resting_withdraw
 from trading.services.sending import orders_nudge
 from trading.services.weekends import weekend_flatten
 
 INVARIANTS_SECONDS = 60.0
 RULES_SECONDS = 5.0
+MOVING_SECONDS = 1.0
+"""What the broker says of an account is written down this often while it changes ..."""
+STILL_SHARE = 0.4
+"""... else after this part of the time after which it counts as not read at all."""
 log = structlog.get_logger(__name__)
 
 
@@ -57,6 +62,10 @@ class Seat:
     grip: Grip | None = None
     state: AccountState | None = None
     """As last read at the broker under the present lease."""
+    _told: AccountState | None = None
+    """As last written down."""
+    _protected: tuple[frozenset[str], frozenset[str]] | None = None
+    """The positions, and those of them without a stop, when that was last seen to."""
     is_ready: bool = False
     """Reconciled since the lease was taken and since the last disconnection."""
     guard: SeatGuard = field(default_factory=SeatGuard)
@@ -82,6 +91,7 @@ class Seat:
             return False
         crash_point("lease-acquired")
         self.is_ready, self._reconciled_at, self._renewed_at = False, -inf, monotonic()
+        self._told = self._protected = None
         card_write(account=self.account)
         log.info("account taken", account=str(self.account), epoch=self.grip.epoch)
         return True
@@ -102,26 +112,30 @@ class Seat:
             fills_record(account=self.account, fills=fills)
         self.guard.feed(self._post, quotes, fills)
 
-    def observe(self) -> None:
+    def observe(self, attention: Attention | None = None) -> None:
         """Read the account, hold the lease, and do everything that is due about it.
 
-        Raises Unavailable when the broker cannot be read, LeaseLost when the account is somebody
-        else's now.
+        `attention` was read a moment ago for many accounts; without it, it is read here. Raises
+        Unavailable when the broker cannot be read, LeaseLost when the account is somebody else's
+        now.
         """
         if self.grip is None:
             return
+        attention = attention or attention_of([self.account.pk])
         try:
-            state = self.broker.account()
-            self._seen(self.grip, state)
-            self._reconcile(self.grip)
+            self.state = state = self.broker.account()
+            self._tell(self.grip, state)
+            self._reconcile(self.grip, attention)
         except Unavailable as e:
             self._disconnected(self.grip, e)
             raise
         self._activate()
         self.guard.observe(self._post, state)
-        positions_protect(account=self.account, broker=self.broker, state=state)
-        kills_apply(account=self.account, broker=self.broker, state=state)
-        orders_nudge(account=self.account, broker=self.broker)
+        self._protect(state, attention)
+        if attention.is_pulled:
+            kills_apply(account=self.account, broker=self.broker, state=state)
+        if self.account.pk in attention.asked:
+            orders_nudge(account=self.account, broker=self.broker)
         self._keep_rules()
         self._check(state)
 
@@ -129,17 +143,27 @@ class Seat:
     def _post(self) -> Post:
         return Post(self.account, self.broker, self._compared_at)
 
-    def _seen(self, grip: Grip, state: AccountState) -> None:
+    def _tell(self, grip: Grip, state: AccountState) -> None:
         """The broker's word and the renewal in one transaction: no word without a lease."""
+        if not self._is_news(state):
+            return
         with transaction.atomic():
             if not lease_renew(grip=grip, seen=True):
                 raise self._lost(grip)
             account_observe(account=self.account, state=state)
-        self.state, self._renewed_at = state, monotonic()
+        self._told, self._renewed_at = state, monotonic()
         crash_point("lease-renewed")
 
-    def _reconcile(self, grip: Grip) -> None:
-        if not self._is_due():
+    def _is_news(self, state: AccountState) -> bool:
+        """Whether to write it down: other positions at once, other money soon, else for its age."""
+        told, age = self._told, monotonic() - self._renewed_at
+        if told is None or _held(told) != _held(state):
+            return True
+        still = STILL_SHARE * settings.TIMING.status_age
+        return age >= (still if told == state else min(MOVING_SECONDS, still))
+
+    def _reconcile(self, grip: Grip, attention: Attention) -> None:
+        if not self._is_due(attention):
             return
         self._reconciled_at = began = monotonic()
         if not account_reconcile(account=self.account, broker=self.broker, grip=grip):
@@ -153,23 +177,33 @@ class Seat:
         self.is_ready = True
         self.account.refresh_from_db(fields=["state", "state_reason"])
 
+    def _protect(self, state: AccountState, attention: Attention) -> None:
+        """Nothing to see to while the same positions as before have their stops."""
+        bare = frozenset(p.id for p in state.positions if p.stop is None)
+        view = _held(state), bare
+        if bare or view != self._protected or self.account.pk in attention.unsettled:
+            positions_protect(account=self.account, broker=self.broker, state=state)
+        self._protected = view
+
     def _activate(self) -> None:
         """End a halt that only waited for this, also one that a person has just released."""
-        if self.is_ready and self.account.state_reason.startswith(WAITS):
+        is_waiting = self.account.state == Account.State.HALTED
+        if self.is_ready and is_waiting and self.account.state_reason.startswith(WAITS):
             account_connected(account=self.account, reason="reconciled with its broker")
             self.account.refresh_from_db(fields=["state", "state_reason"])
 
-    def _is_due(self) -> bool:
+    def _is_due(self, attention: Attention) -> bool:
         """Reconcile at the start, after a disconnection, soon in doubt, else now and then."""
         waited, timing = monotonic() - self._reconciled_at, settings.TIMING
         if waited < timing.reconcile_doubt:
             return False
         if not self.is_ready or waited >= timing.reconcile or self.guard.wants_deals:
             return True
-        return has_doubts(self.account)
+        return self.account.pk in attention.doubtful
 
     def _disconnected(self, grip: Grip, error: Unavailable) -> None:
         """Not READY until reconciled again; the lease is kept, for nobody else could do better."""
+        self._told = None
         if self.is_ready:
             self.is_ready = False
             lease_unready(grip=grip)
@@ -198,3 +232,7 @@ class Seat:
             return
         self._checked_at = monotonic()
         invariants_enforce(account=self.account, state=state, watch=self._watch)
+
+
+def _held(state: AccountState) -> frozenset[str]:
+    return frozenset(position.id for position in state.positions)

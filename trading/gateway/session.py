@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from math import inf
 from queue import Empty, SimpleQueue
 from threading import Event
 from time import monotonic
@@ -14,11 +15,13 @@ from django.db import DatabaseError, close_old_connections, transaction
 
 from trading.brokers.base import BrokerError, Stream
 from trading.engine.types import TIMEFRAMES, EngineError, Quote
-from trading.gateway.clock import BarClock, Closing
-from trading.gateway.frames import FramePublisher
-from trading.gateway.guard import SeatGuard, Shared
+from trading.gateway.clock import BarClock, Closing, Series
+from trading.gateway.guard import SeatGuard
+from trading.gateway.office import Office
+from trading.gateway.publisher import View
 from trading.gateway.seat import Seat
-from trading.models import Account, Deployment, Symbol
+from trading.models import Account, Symbol
+from trading.selectors.quotes import SeenQuote
 from trading.selectors.symbols import symbols_streamed
 from trading.services.accounts import account_halt, equity_sample
 from trading.services.brokers import gateway_broker_for
@@ -29,26 +32,35 @@ from trading.services.strategies import ClosedBar, bar_close
 
 OBSERVE_SECONDS = 0.5
 RELOAD_SECONDS = 1.0
+SYMBOLS_SECONDS = 5.0
+"""What else decides on the symbols of a source changes more seldom than its deployments do."""
 LEAST_TTL = 5.0
 """A signal is worth acting on for a bar, at least this many seconds, at most five minutes."""
 log = structlog.get_logger(__name__)
 
 
 class Session:
-    """Runs in a thread of its own until `stop` is set; see `run`."""
+    """Runs in a thread of its own until `end`; see `run`."""
 
-    def __init__(self, source: str, stream: Stream) -> None:
+    def __init__(self, source: str, stream: Stream, office: Office | None = None) -> None:
         self.source = source
         self.stream = stream
-        self.stop = Event()
-        self._inbox: SimpleQueue[Quote] = SimpleQueue()
+        self._office = office or Office()
+        self._stop = Event()
+        self._inbox: SimpleQueue[Quote | None] = SimpleQueue()
         self._clock = BarClock()
         self._symbols: dict[str, Symbol] = {}
+        self._symbols_at = -inf
+        self._traded: set[Series] = set()
         self._streamed: set[str] = set()
         self._quotes: dict[str, Quote] = {}
+        self._seen: dict[str, SeenQuote] = {}
         self._seats: dict[int, Seat] = {}
-        self._rules = Shared()
-        self._frames = FramePublisher()
+
+    def end(self) -> None:
+        """Have `run` come to its end; safe to call twice and from any thread."""
+        self._stop.set()
+        self._inbox.put(None)
 
     def run(self) -> None:
         """Stream, judge, close bars, observe; one account's trouble is that account's alone."""
@@ -58,6 +70,7 @@ class Session:
         try:
             self._loop()
         finally:
+            self._office.leave(self.source)
             self.stream.stop()
             for seat in self._seats.values():
                 with suppress(DatabaseError):  # its file lock is free all the same
@@ -71,8 +84,8 @@ class Session:
 
     def _loop(self) -> None:
         observed = reloaded = monotonic()
-        while not self.stop.is_set():
-            self.on_quotes(self._drain())
+        while not self._stop.is_set():
+            self.on_quotes(self._drain(observed + OBSERVE_SECONDS - monotonic()))
             if monotonic() - observed >= OBSERVE_SECONDS:
                 observed = monotonic()
                 self.observe()
@@ -80,8 +93,6 @@ class Session:
                 reloaded = monotonic()
                 close_old_connections()
                 self.follow()
-                quotes_post(source=self.source, quotes=self._quotes.values())
-            self._frames.publish(self._quotes, self._clock.forming())
 
     def follow(self) -> None:
         """Take over what staff changed; stream what has been deployed since, with its bars."""
@@ -100,21 +111,23 @@ class Session:
 
     def on_quotes(self, quotes: Sequence[Quote]) -> None:
         """Take quotes in, in order: brokers judge them, then the bars they close are decided."""
-        for quote in quotes:
-            self._quotes[quote.symbol] = quote
-        if quotes:
-            quotes_put(source=self.source, quotes=self._latest(quotes))
-            for seat in self._seats.values():
-                self._feed(seat, quotes)
+        if not quotes:
+            return
+        self._quotes.update({quote.symbol: quote for quote in quotes})
+        self._seen.update(quotes_put(source=self.source, quotes=quotes))
+        for seat in self._seats.values():
+            self._feed(seat, quotes)
         closings = [closing for quote in quotes for closing in self._clock.on_quote(quote)]
         if closings:
             self._close_bars(closings)
+        self._office.publisher.show(self.source, View(dict(self._seen), self._clock.forming()))
 
     def observe(self) -> None:
         """Read every account that is ours at its broker and do what is due about it."""
+        attention = self._office.attention()
         for seat in self._seats.values():
             with self._isolated(seat):
-                seat.observe()
+                seat.observe(attention)
 
     @contextmanager
     def _isolated(self, seat: Seat) -> Iterator[None]:
@@ -132,18 +145,15 @@ class Session:
             log.exception("account failed", account=str(seat.account))
             account_halt(account=seat.account, reason=f"{type(e).__name__}: {e}")
 
-    def _drain(self) -> list[Quote]:
-        """Everything that waits, or the next quote to come within a moment."""
+    def _drain(self, seconds: float) -> list[Quote]:
+        """Everything that waits, or else the next quote to come within so many seconds."""
         try:
-            quotes = [self._inbox.get(timeout=0.05)]
+            found = [self._inbox.get(timeout=max(0.0, seconds))]
         except Empty:
             return []
         while not self._inbox.empty():
-            quotes.append(self._inbox.get())
-        return quotes
-
-    def _latest(self, quotes: Sequence[Quote]) -> list[Quote]:
-        return list({quote.symbol: quote for quote in quotes}.values())
+            found.append(self._inbox.get())
+        return [quote for quote in found if quote is not None]
 
     def _feed(self, seat: Seat, quotes: Sequence[Quote]) -> None:
         with self._isolated(seat):
@@ -156,9 +166,9 @@ class Session:
         with transaction.atomic():
             for closed in bars:
                 bar_close(closed=closed, account_ids=held)
-            quotes_post(source=self.source, quotes=self._quotes.values())
+            quotes_post(boards={self.source: self._seen})
         for closing in closings:
-            self._frames.closed(closing)
+            self._office.publisher.closed(closing)
         minute = timedelta(seconds=TIMEFRAMES["M1"])
         for at in sorted({closed.open_time for closed in bars if closed.timeframe == "M1"}):
             self._sample(at + minute)
@@ -178,9 +188,13 @@ class Session:
 
     def _reload(self) -> None:
         """Follow what staff changed: symbols, accounts and deployments of this source."""
-        self._symbols = {s.name: s for s in symbols_streamed(source=self.source)}
+        trading = self._office.trading(self.source)
+        if trading.series != self._traded or monotonic() - self._symbols_at >= SYMBOLS_SECONDS:
+            self._traded, self._symbols_at = trading.series, monotonic()
+            self._symbols = {s.name: s for s in symbols_streamed(source=self.source)}
+            self._clock.watch(self._series())
         seats = {}
-        for account in Account.objects.filter(source=self.source):
+        for account in trading.accounts:
             seat = self._seat(account)
             if seat is not None:
                 seats[account.pk] = seat
@@ -189,7 +203,7 @@ class Session:
         for gone in self._seats.keys() - seats.keys():
             self._seats[gone].drop()
         self._seats = seats
-        self._clock.watch(self._series())
+        self._office.hold(self.source, [pk for pk, seat in seats.items() if seat.grip is not None])
 
     def _seat(self, account: Account) -> Seat | None:
         seat = self._seats.get(account.pk)
@@ -203,16 +217,14 @@ class Session:
             return None
         if seat is not None:
             seat.drop()
-        return Seat(account, broker, guard=SeatGuard(self._rules))
+        return Seat(account, broker, guard=SeatGuard(self._office.rules))
 
     def _read_quotes(self) -> Mapping[str, Quote]:
         return self._quotes
 
-    def _series(self) -> set[tuple[str, str]]:
+    def _series(self) -> set[Series]:
         """Every series that a deployment trades, and one minute of every symbol for curves."""
-        deployments = Deployment.objects.filter(symbol__source=self.source)
-        traded = set(deployments.values_list("symbol__name", "timeframe"))
-        return traded | {(name, "M1") for name in self._symbols}
+        return self._traded | {(name, "M1") for name in self._symbols}
 
 
 def _money_of(account: Account) -> tuple[str, int, str]:

@@ -11,6 +11,7 @@ from django.db import DatabaseError, close_old_connections, connections
 
 from trading.brokers.base import BrokerError
 from trading.engine.types import EngineError
+from trading.gateway.office import PATIENCE, Office
 from trading.gateway.porter import Porter
 from trading.gateway.session import Session
 from trading.gateway.sweeper import Sweeper
@@ -35,10 +36,10 @@ log = structlog.get_logger(__name__)
 class Live:
     """A session in its thread. `grip` is of the simulated market it runs, if it is one."""
 
-    def __init__(self, feed: Feed, grip: Grip | None) -> None:
+    def __init__(self, feed: Feed, grip: Grip | None, office: Office) -> None:
         self.feed = feed
         self.grip = grip
-        self.session = Session(feed.source, feed.open())
+        self.session = Session(feed.source, feed.open(), office)
         self.failed_at: float | None = None
         self.thread = Thread(target=self._run, name=f"session-{feed.source}", daemon=True)
         self.thread.start()
@@ -63,7 +64,7 @@ class Live:
 
     def stop(self) -> None:
         """End the session, remember its clock, let go of the market."""
-        self.session.stop.set()
+        self.session.end()
         self.thread.join(timeout=5)
         try:
             self.hold()
@@ -77,6 +78,7 @@ class Supervisor:
 
     def __init__(self) -> None:
         self.stopping = False
+        self._office = Office(PATIENCE)
         self._live: dict[str, Live] = {}
         self._sweeper = Sweeper()
         self._porter = Porter()
@@ -90,6 +92,7 @@ class Supervisor:
         metaapi_create()
         halt_unsupported()
         self._porter.start()
+        self._office.publisher.start()
         try:
             while not self.stopping:
                 self._heartbeat.beat()
@@ -97,6 +100,9 @@ class Supervisor:
                 sleep(STEP_SECONDS)
         finally:
             self._porter.stop()
+            self._office.publisher.stop()
+            for live in self._live.values():
+                live.session.end()
             for source in list(self._live):
                 self._end(source)
             self._heartbeat.end()
@@ -158,7 +164,7 @@ class Supervisor:
             return
         log.info("session starting", source=feed.source)
         try:
-            self._live[feed.source] = Live(feed, grip)
+            self._live[feed.source] = Live(feed, grip, self._office)
         except (BrokerError, EngineError) as e:
             log.error("stream not opened", source=feed.source, error=str(e))
             self._refused[feed.source] = monotonic()

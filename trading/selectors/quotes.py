@@ -64,13 +64,14 @@ def quote_key(source: str, name: str) -> str:
     return f"quote:{source.replace(' ', '_')}:{name}"
 
 
-def quote_value(quote: Quote) -> dict[str, Any]:
-    """What is kept in the cache."""
+def quote_value(seen: SeenQuote) -> dict[str, Any]:
+    """What is kept of it, in the cache and on the board."""
+    quote = seen.quote
     return {
         "bid": str(quote.bid),
         "ask": str(quote.ask),
         "time": quote.time.isoformat(),
-        "received": time(),
+        "received": seen.received,
     }
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils.timezone import now
 
-from trading.engine.types import AccountState
+from trading.engine.types import AccountState, PositionState
 from trading.models import Account, EquityPoint, Position, Severity
 from trading.services.events import Happening, event_append
 from trading.services.positions import position_find
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def account_observe(*, account: Account, state: AccountState) -> None:
     """Store the broker's word on money and open positions; unknown positions are adopted."""
     Account.objects.filter(pk=account.pk).update(
@@ -24,16 +25,22 @@ def account_observe(*, account: Account, state: AccountState) -> None:
         day_start_equity=state.day_start_equity,
         observed_at=now(),
     )
-    known = {
-        p.broker_id: p for p in Position.objects.filter(account=account, closed_at__isnull=True)
-    }
-    for seen in state.positions:
+    if state.positions:
+        _positions_observe(account, state.positions)
+
+
+def _positions_observe(account: Account, positions: Sequence[PositionState]) -> None:
+    rows = Position.objects.filter(account=account, closed_at__isnull=True)
+    known = {row.broker_id: row for row in rows.only("broker_id", "profit", "swap")}
+    moved = []
+    for seen in positions:
         row = known.get(seen.id)
         if row is None:
             position_find(account=account, seen=seen)
         elif (row.profit, row.swap) != (seen.profit, seen.swap):
             row.profit, row.swap = seen.profit, seen.swap
-            row.save(update_fields=["profit", "swap"])
+            moved.append(row)
+    Position.objects.bulk_update(moved, ["profit", "swap"])
 
 
 def equity_sample(*, account: Account, state: AccountState, at: datetime) -> None:

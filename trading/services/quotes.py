@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from time import time
 
 import structlog
 from django.core.cache import cache
@@ -11,24 +12,40 @@ from redis.exceptions import RedisError
 
 from trading.engine.types import Quote
 from trading.models import QuoteBoard
-from trading.selectors.quotes import quote_key, quote_value
+from trading.selectors.quotes import SeenQuote, quote_key, quote_value
 
 KEPT_SECONDS = 60
 log = structlog.get_logger(__name__)
 
 
-def quotes_put(*, source: str, quotes: Iterable[Quote]) -> None:
-    """Keep the newest quote of each symbol in the cache; without it readers take the board."""
-    values = {quote_key(source, quote.symbol): quote_value(quote) for quote in quotes}
+def quotes_put(*, source: str, quotes: Iterable[Quote]) -> dict[str, SeenQuote]:
+    """Quotes that have just reached us: keep the newest of each symbol in the cache, and return
+    them by symbol. Without the cache readers take the board."""
+    received = time()
+    seen = {quote.symbol: SeenQuote(quote, received) for quote in quotes}
+    values = {quote_key(source, name): quote_value(found) for name, found in seen.items()}
     try:
         cache.set_many(values, KEPT_SECONDS)
     except RedisError as e:
         log.warning("quotes not cached", error=str(e))
+    return seen
 
 
-def quotes_post(*, source: str, quotes: Iterable[Quote]) -> None:
-    """Put the newest quotes of a source on its board in the database, in one row."""
-    values = {quote.symbol: quote_value(quote) for quote in quotes}
-    QuoteBoard.objects.update_or_create(
-        source=source, defaults={"quotes": values, "updated_at": now()}
+def quotes_post(*, boards: Mapping[str, Mapping[str, SeenQuote]]) -> None:
+    """Put the newest quotes of sources, each with all its symbols, on their boards in the database:
+    a row for each source, in one statement."""
+    at = now()
+    rows = [
+        QuoteBoard(
+            source=source,
+            quotes={name: quote_value(seen) for name, seen in quotes.items()},
+            updated_at=at,
+        )
+        for source, quotes in sorted(boards.items())
+    ]
+    QuoteBoard.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["source"],
+        update_fields=["quotes", "updated_at"],
     )

@@ -16,10 +16,10 @@ from django.utils.timezone import now
 
 from trading.brokers.base import Broker
 from trading.crashpoints import crash_point
-from trading.engine.orders import OPEN, RESERVING, OrderStatus
+from trading.engine.orders import OPEN, OrderStatus
 from trading.engine.reconcile import diff
 from trading.engine.repairs import OurOrder, OurPosition, Ours, Rules
-from trading.engine.types import OrderKind, Snapshot
+from trading.engine.types import Snapshot
 from trading.models import Account, Deployment, Fill, Order, Position, Purpose
 from trading.services.clock import Moment, clock_read, seconds_since
 from trading.services.leases import Grip
@@ -59,18 +59,6 @@ def account_reconcile(*, account: Account, broker: Broker, grip: Grip) -> bool:
         Account.objects.filter(pk=account.pk).update(reconciled_to=reading.snapshot.time)
         account.reconciled_to = reading.snapshot.time
     return reading.snapshot.is_complete
-
-
-def has_doubts(account: Account) -> bool:
-    """Whether an order or a position of the account waits for evidence."""
-    orders = Order.objects.filter(account=account)
-    resting = Q(status=OrderStatus.ACCEPTED) & ~Q(kind=OrderKind.MARKET)
-    on_their_way = orders.filter(status__in=sorted(RESERVING)).exclude(resting)
-    missing = Position.objects.filter(
-        account=account, closed_at__isnull=True, missing_since__isnull=False
-    )
-    unverified = orders.filter(verify_stage__gt=0)
-    return on_their_way.exists() or unverified.exists() or missing.exists()
 
 
 def ours_of(account: Account, reading: Reading) -> Ours:
