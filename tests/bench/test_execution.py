@@ -18,6 +18,7 @@ from tests.conftest import ROOT
         ("gate --orders 3", ("p50_ms", "p99_ms", "max_ms", "result_ms")),
         ("burst --accounts 2 --symbols 2 --bars 1", ("entries_per_s", "cpu_seconds", "p90_ms")),
         ("latency --orders 2", ("p50_ms", "decide_ms", "send_ms")),
+        ("guard --samples 2 --positions 4", ("p50_ms", "p99_ms", "all_ms")),
     ],
 )
 def test_it_runs_and_leaves_nothing(command: str, figures: tuple[str, ...], tmp_path: Path) -> None:

@@ -110,16 +110,16 @@ class Watch:
 
     def is_near(self) -> bool:
         """Mark the equity of a new quote; whether anything may be due."""
-        equity = self.equity
+        total, (others, worst, rate) = self.total, self.others
+        equity = others + (total.fixed + total.profit) * rate
         if equity > self.high:
             self.high = equity
-        if (
-            equity < self.alert
-            or self.others[1] + self.total.at_stops * self.others[2] < self.worst
-        ):
+        if equity < self.alert or worst + (total.fixed + total.stopped) * rate < self.worst:
             return True
-        risen = self.high - self.peak  # a floor rises by no more than its peak
-        return equity < self.trailing + (risen if risen > 0.0 else 0.0)
+        if self.trailing == -inf:
+            return False
+        # a floor rises by no more than its peak
+        return equity < self.trailing + max(0.0, self.high - self.peak)
 
     def bind(self, total: Total, others: Others) -> None:
         self.total = total
