@@ -13,7 +13,7 @@ from tests.engine.risk.guarded import NOON, SPREADS, instrument, listings, quote
 from trading.engine.book import Book
 from trading.engine.book_state import Ticket
 from trading.engine.risk.valuation import Valuation
-from trading.engine.types import AccountState, Costs, OrderKind, PositionState, Quote
+from trading.engine.types import AccountState, Calculation, Costs, OrderKind, PositionState, Quote
 
 D = Decimal
 PRICES = {"EURUSD": D("1.10000"), "USDJPY": D("150.000"), "GBPJPY": D("190.000")}
@@ -25,8 +25,8 @@ def ticks(name: str, count: int) -> Quote:
     return quote(name, PRICES[name] + count * instrument(name).tick_size)
 
 
-def priced(currency: str = "USD") -> tuple[Book, Valuation]:
-    book = Book.opening(D(100_000), listings(COSTS), currency, 100)
+def priced(currency: str = "USD", balance: int = 100_000) -> tuple[Book, Valuation]:
+    book = Book.opening(D(balance), listings(COSTS), currency, 100)
     valuation = Valuation(book.listings, {})
     for name in SPREADS:
         book.on_quote(ticks(name, 0))
@@ -51,7 +51,7 @@ moves = st.lists(st.tuples(names, st.integers(-90, 90)), max_size=12)
 def test_equity_at_every_quote_is_that_of_the_book(
     opened: list[tuple[str, int, int, int | None]], moved: list[tuple[str, int]], currency: str
 ) -> None:
-    book, valuation = priced(currency)
+    book, valuation = priced(currency, 100_000_000)
     for order in opened:
         bought(book, *order)
     valuation.bind(book.account(), {1: D(0), 2: D(0)})
@@ -149,3 +149,31 @@ def test_quotes_of_others_do_not_matter() -> None:
     valuation.bind(state(seen()), {})
     assert not valuation.on_quote(ticks("USDJPY", 0))
     assert valuation.on_quote(ticks("EURUSD", 0))
+
+
+def test_futures_gain_by_their_tick_price() -> None:
+    plain = listings()["EURUSD"]
+    future = replace(plain.instrument, calculation=Calculation.FUTURES, tick_price=D(5))
+    valuation = Valuation({"EURUSD": replace(plain, instrument=future)}, {})
+    valuation.bind(state(seen(stop=D("1.09990"))), {})
+    valuation.on_quote(ticks("EURUSD", 7))
+    assert valuation.total().equity == pytest.approx(1000 + 7 * 5)
+    assert valuation.total().at_stops == pytest.approx(1000 - 10 * 5)
+
+
+def test_what_is_worked_out_in_an_unknown_way_is_left_to_the_broker() -> None:
+    plain = listings()["EURUSD"]
+    other = replace(plain.instrument, calculation=Calculation.OTHER)
+    valuation = Valuation({"EURUSD": replace(plain, instrument=other)}, {})
+    valuation.bind(state(seen()), {})
+    assert not valuation.on_quote(ticks("EURUSD", 7))
+    assert valuation.total().equity == 995
+
+
+def test_fixed_margins_weigh_by_lots_and_others_by_value() -> None:
+    book, valuation = priced()
+    bought(book, "EURUSD", 1, 10, None)
+    bought(book, "GBPJPY", 1, 10, None)
+    valuation.bind(book.account(), {})
+    one, other = valuation.weights["1"], valuation.weights["2"]
+    assert other / one == pytest.approx((190.0 / 150) / 1.1, rel=1e-3)

@@ -14,7 +14,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from trading.engine import money
-from trading.engine.types import AccountState, EngineError, PositionState, Quote
+from trading.engine.sizing.margins import MarginTerms, margin_terms, unit_value
+from trading.engine.types import (
+    AccountState,
+    Calculation,
+    EngineError,
+    Instrument,
+    PositionState,
+    Quote,
+)
 
 if TYPE_CHECKING:
     from trading.engine.book import Listing
@@ -60,7 +68,10 @@ class Leg:
     side: int
     inverse: bool
     totals: tuple[Total, ...]
+    unit: float
+    """Profit currency that one lot gains when the price moves by 1."""
     size: float = 0.0
+    """Lots x unit."""
     cost: float = 0.0
     """Sum of size x entry."""
     loose_size: float = 0.0
@@ -80,7 +91,7 @@ class Leg:
     """What the totals hold of this leg."""
 
     def add(self, seen: PositionState) -> None:
-        size = float(seen.lots * self.listing.instrument.contract_size)
+        size = float(seen.lots) * self.unit
         cost = size * float(seen.entry_price)
         self.size += size
         self.cost += cost
@@ -134,7 +145,7 @@ class Valuation:
         self._converted: dict[str, list[Leg]] = {}
         self._totals: dict[int, Total] = {WHOLE: Total(0.0)}
         self.weights: dict[str, float] = {}
-        """Value of each position in account currency: margin is in proportion to it."""
+        """What the margin of each position is in proportion to."""
         self.costs: dict[str, float] = {}
         """Of closing each position."""
 
@@ -159,7 +170,9 @@ class Valuation:
         for leg in legs.values():
             self._place(leg)
         for seen in state.positions:
-            self._weigh(legs, seen)
+            weighed = legs.get((seen.symbol, seen.side, self._owner(seen)))
+            if weighed is not None:
+                self._weigh(weighed, seen, state.leverage)
 
     def on_quote(self, quote: Quote) -> bool:
         """Take a quote; whether it concerns anything held."""
@@ -178,11 +191,13 @@ class Valuation:
 
     def _add(self, legs: dict[tuple[str, int, int], Leg], seen: PositionState) -> None:
         """Put a position into its leg; one that nobody can price stays at what the broker says."""
-        owner = seen.magic if seen.magic in self._totals else WHOLE
+        owner = self._owner(seen)
         totals = tuple(self._totals[o] for o in {WHOLE, owner})
         if owner != WHOLE:
             self._totals[owner].fixed += float(seen.swap)
         listing = self._listings.get(seen.symbol)
+        if listing is not None and listing.instrument.calculation is Calculation.OTHER:
+            listing = None
         profit = float(seen.profit)
         for total in totals:
             total.profit += profit
@@ -193,11 +208,15 @@ class Valuation:
         key = (seen.symbol, seen.side, owner)
         if key not in legs:
             rate, inverse = self._conversion(listing)
-            legs[key] = Leg(listing, seen.side, inverse, totals, rate=rate)
+            unit = float(unit_value(listing.instrument))
+            legs[key] = Leg(listing, seen.side, inverse, totals, unit, rate=rate)
         leg = legs[key]
         leg.add(seen)
         leg.profit += profit
         leg.stopped += profit
+
+    def _owner(self, seen: PositionState) -> int:
+        return seen.magic if seen.magic in self._totals else WHOLE
 
     def _place(self, leg: Leg) -> None:
         """Have quotes find the leg, and price it with those at hand."""
@@ -229,23 +248,29 @@ class Valuation:
             return None, False
         return float(found.rate), found.inverse
 
-    def _weigh(self, legs: Mapping[tuple[str, int, int], Leg], seen: PositionState) -> None:
-        owner = seen.magic if seen.magic in self._totals else WHOLE
-        leg = legs.get((seen.symbol, seen.side, owner))
-        if leg is None:
-            return
-        size = float(seen.lots * leg.listing.instrument.contract_size)
+    def _weigh(self, leg: Leg, seen: PositionState, leverage: int) -> None:
         price = float(seen.entry_price) if leg.price is None else leg.price
-        self.weights[seen.id] = size * price * _rate_at(leg)
-        self.costs[seen.id] = _cost(leg, size)
+        share, fixed = _margin_terms(leg.listing.instrument, leverage)
+        lots = float(seen.lots)
+        self.weights[seen.id] = (
+            lots * (float(share) * price * leg.unit + float(fixed)) * _rate_at(leg)
+        )
+        self.costs[seen.id] = _cost(leg, lots * leg.unit)
+
+
+def _margin_terms(instrument: Instrument, leverage: int) -> MarginTerms:
+    """Where the broker's terms are not known, as of any pair."""
+    try:
+        return margin_terms(instrument, leverage)
+    except EngineError:
+        return MarginTerms(1 / Decimal(leverage), Decimal(0))
 
 
 def _cost(leg: Leg, size: float) -> float:
     """Of closing so much of a leg at once: slippage, and half the commission."""
     instrument, costs = leg.listing.instrument, leg.listing.costs
     slippage = costs.slippage_ticks * float(instrument.tick_size) * size
-    lots = size / float(instrument.contract_size)
-    return slippage * _rate_at(leg) + float(costs.commission_per_lot) * lots / 2
+    return slippage * _rate_at(leg) + float(costs.commission_per_lot) * size / leg.unit / 2
 
 
 def _rate_at(leg: Leg) -> float:
