@@ -19,7 +19,8 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from trading.admin.base import NOTHING, JournalAdmin, ModelAdmin, ReadOnlyAdmin, badge, display
 from trading.admin.leases import LeaseInline
-from trading.admin.shown import standing
+from trading.admin.presets import preset_ask
+from trading.admin.shown import challenge_progress, standing
 from trading.brokers import BROKERS
 from trading.models import Account, Connection, EquityPoint, PaperBook
 from trading.selectors.conditions import Condition, conditions_of
@@ -137,10 +138,11 @@ class AccountAdmin(ModelAdmin[Account]):
     search_fields = ["name", "external_id"]
     autocomplete_fields = ["connection"]
     ordering = ["name"]
-    actions = ["halt", "reduce", "release", "deploy", "undeploy"]
+    actions = ["halt", "reduce", "release", "preset", "deploy", "undeploy"]
     readonly_fields = [
         "condition",
         "standing",
+        "challenge_card",
         *("platform", "server", "login", "region", "remote_state"),
         "equity",
         "margin",
@@ -168,7 +170,7 @@ class AccountAdmin(ModelAdmin[Account]):
                 "description": "Written by the gateway.",
             },
         ),
-        ("Limits", {"fields": ["initial_balance", "standing"]}),
+        ("Limits", {"fields": ["initial_balance", "standing", "challenge_card"]}),
     ]
     add_fieldsets = [
         (None, {"fields": ["name", "is_demo", "balance"]}),
@@ -224,6 +226,10 @@ class AccountAdmin(ModelAdmin[Account]):
         found = self.condition_label(account)
         return format_html("{} {}", badge(found, HEALTH_LABELS), _condition(account).reason)
 
+    @display(description="challenge")
+    def challenge_card(self, account: Account) -> SafeString | str:
+        return challenge_progress(account)
+
     @display(description="")
     def standing(self, account: Account) -> SafeString | str:
         return standing(account)
@@ -267,6 +273,10 @@ class AccountAdmin(ModelAdmin[Account]):
         self.message_user(
             request, f"{released} released; each trades once the gateway has reached its broker"
         )
+
+    @admin.action(description="Set ready-made limits", permissions=["change"])
+    def preset(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse | None:
+        return preset_ask(self, request, queryset)
 
     @admin.action(description="Deploy: start the terminal at MetaApi", permissions=["change"])
     def deploy(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse | None:

@@ -13,6 +13,7 @@ from trading.admin.base import NOTHING
 from trading.engine.risk import Limit, Subject
 from trading.engine.types import EngineError
 from trading.models import Account, Deployment
+from trading.selectors.progress import progress_of
 from trading.selectors.risk import limit_set_of
 from trading.selectors.signals import signal_counts
 from trading.selectors.standing import Standing, standings_of
@@ -54,6 +55,29 @@ def standing(account: Account) -> SafeString | str:
         return NOTHING
     heads = ("Limit", "Value", "Terms", "Now", "Bound", "Used", "At a breach", "Set for")
     return table(heads, (_standing_row(row) for row in found))
+
+
+def challenge_progress(account: Account) -> SafeString | str:
+    """What a programme wants, and how far the account has come."""
+    found = progress_of(account=account)
+    if found is None:
+        return NOTHING
+    challenge = found.challenge
+    link = reverse("admin:trading_challenge_change", args=[challenge.pk])
+    since = f"since {challenge.started_at:%Y-%m-%d}"
+    words = found.problem or ("Passed" if found.is_passed else f"{len(found.days)} days so far")
+    head = format_html('<a href="{}">{}</a> {}: {}', link, challenge.name, since, words)
+    rows = (
+        (
+            goal.label,
+            NOTHING if goal.found is None else f"{round(goal.found, 2):f}",
+            f"{goal.wanted.normalize():f} {goal.unit}",
+            "met" if goal.is_met else f"missing: {goal.missing}",
+        )
+        for goal in found.goals
+    )
+    goals = table(("Goal", "Now", "Wanted", ""), rows) if found.goals else ""
+    return format_html("<p>{}</p>{}<p>{}</p>", head, goals, challenge.note)
 
 
 def signals_lately(deployment: Deployment) -> str:
