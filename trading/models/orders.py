@@ -5,7 +5,7 @@ from decimal import Decimal
 from django.db import models
 from django.utils.timezone import now
 
-from trading.engine.orders import RESERVING, OrderStatus
+from trading.engine.orders import OrderStatus
 from trading.engine.types import OrderKind
 from trading.models.accounts import Account
 from trading.models.markets import Symbol
@@ -151,18 +151,11 @@ class Order(models.Model):
             ),
         ]
         indexes = [
-            # the gate's and reconciliation's question: what may change the exposure by itself
-            models.Index(
-                fields=["account", "symbol"],
-                condition=models.Q(status__in=sorted(RESERVING)),
-                name="order_reserving",
-            ),
-            # rejections that are not believed yet
-            models.Index(
-                fields=["account"],
-                condition=models.Q(verify_stage__gt=0),
-                name="order_unverified",
-            ),
+            # the gate's and reconciliation's questions: what may change the exposure by itself,
+            # and rejections that are not believed yet. Not partial: SQLite would not use them
+            # for a status that is a parameter
+            models.Index(fields=["account", "status"], name="order_by_status"),
+            models.Index(fields=["account", "verify_stage"], name="order_by_verify_stage"),
             # the orders of an account since a moment, and newest first
             models.Index(fields=["account", "-created_at"], name="order_by_time"),
         ]

@@ -46,7 +46,8 @@ class PendingOrder(NamedTuple):
         return self.purpose == Purpose.ENTRY and self.status in RESERVING and self.position_id == ""
 
 
-_OPEN = Q(status__in=sorted(RESERVING)) | Q(verify_stage__gt=0)
+_RESERVING = Q(status__in=sorted(RESERVING))
+_UNVERIFIED = Q(verify_stage__gt=0)
 _RESERVES = Q(purpose=Purpose.ENTRY, status__in=sorted(RESERVING), position_id="")
 _COLUMNS = (*PendingOrder._fields[:-2], "symbol__name", "symbol__canonical")
 RECENT = timedelta(minutes=1)
@@ -55,8 +56,9 @@ RECENT = timedelta(minutes=1)
 
 def orders_pending(*, order: Order) -> list[PendingOrder]:
     """All others of the order's account, and what was wanted just as it lately."""
+    own = Q(account=order.account_id)  # in every branch: each has an index of its own
     equal = Q(created_at__gt=now() - RECENT, **_equal(order))
-    rows = Order.objects.filter(_OPEN | equal, account=order.account_id)
+    rows = Order.objects.filter(own & _RESERVING | own & _UNVERIFIED | own & equal)
     return [PendingOrder(*row) for row in rows.values_list(*_COLUMNS) if row[0] != order.pk]
 
 
