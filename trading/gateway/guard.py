@@ -21,7 +21,7 @@ from trading.engine.book import Listing
 from trading.engine.money import money_from_float
 from trading.engine.risk import Clock, DrawdownState, Subject
 from trading.engine.risk.guard import DAY, Guard, Look, Others
-from trading.engine.risk.watching import Alarm, Owner, Rule
+from trading.engine.risk.watching import Alarm, Owner, Rule, is_same_limit
 from trading.engine.types import AccountState, Fill, Quote
 from trading.gateway.board import BOARD, Worth
 from trading.gateway.keeper import Keeper
@@ -76,6 +76,8 @@ class Watched:
     rules: tuple[Rule, ...] | None = None
     breaches: dict[int, str] = field(default_factory=dict)
     """The alarm of each breach that holds, by its key."""
+    covered: set[str] = field(default_factory=set)
+    """Alarms that found the same stopped already, by another limit or in another period."""
     state: AccountState | None = None
     """As last read."""
     settled: Mapping[tuple[Owner, Clock], DrawdownState] = field(default_factory=dict)
@@ -85,6 +87,21 @@ class Watched:
     listed: float = -inf
     judged: float = -inf
     _moved: dict[Owner, Decimal] = field(default_factory=dict)
+
+    def let_go(self, key: str) -> None:
+        """A person has re-armed what an alarm had stopped: the limit holds its peace until it has
+        been whole again; others that found the same stopped are raised anew."""
+        for other in {key, *self.covered} & self.guard.raised.keys():
+            if is_same_limit(key, other):
+                self.guard.raised[other] = False
+                self.covered.discard(other)
+        self.uncover()
+
+    def uncover(self) -> None:
+        """What had stopped the same holds no longer."""
+        for key in self.covered:
+            self.guard.raised.pop(key, None)
+        self.covered.clear()
 
     def made(self) -> dict[str, Decimal]:
         """What the deployments with limits of their own have booked."""
@@ -202,6 +219,8 @@ class SeatGuard:
                     breach = alarm_act(alarm=alarm, account=account, at=self._at)
                     if breach is not None:
                         watched.breaches[breach.pk] = alarm.key
+                    elif urgent:
+                        watched.covered.add(alarm.key)
                     del left[alarm.key]
                 if urgent and len(left) < len(alarms):
                     kills_apply(account=account, broker=broker, state=state)
@@ -258,8 +277,10 @@ class SeatGuard:
             watched.judged = monotonic()
             readings_judge(account=account, rulebook=watched.rulebook, at=at)
         for whose in (account, None):
-            if watched.rulebook.is_due(account.pk if whose else None, at):
-                breaches_lapse(at=at, account=whose)
+            if watched.rulebook.is_due(account.pk if whose else None, at) and breaches_lapse(
+                at=at, account=whose
+            ):
+                watched.uncover()
 
     def _list(self, account: Account, guard: Guard) -> None:
         symbols = list(Symbol.objects.filter(source=account.source))
@@ -293,9 +314,7 @@ class SeatGuard:
         """What a person has re-armed may break again."""
         gone = watched.breaches.keys() - watched.rulebook.breaches.keys()
         for pk in breaches_let_go(gone) if gone else ():
-            key = watched.breaches.pop(pk)
-            if key in watched.guard.raised:
-                watched.guard.raised[key] = False
+            watched.let_go(watched.breaches.pop(pk))
 
     def _others(self, watched: Watched, account: Account) -> Mapping[Owner, Others]:
         owners = {rule.owner for rule in watched.rules or () if rule.owner.is_shared}

@@ -120,6 +120,31 @@ def test_a_person_lets_go_and_it_may_break_again_once_it_was_whole(
     assert Breach.objects.count() == 2
 
 
+def test_what_another_limit_had_stopped_already_is_stopped_when_that_one_ends(
+    desk: Desk, session: Session
+) -> None:
+    limited(desk, "1", action="PAUSE", hard=False, reference="EQUITY")
+    limited(desk, "2", action="PAUSE", hard=True, period="WEEK", reference="EQUITY")
+    bought(desk, "1")
+    moved(desk, session, 100, 2100)
+    assert Breach.objects.get().ends is not None
+    moved(desk, session, 2200, 2200, at=NOON + timedelta(hours=10))
+    assert [breach.ended_by for breach in Breach.objects.order_by("id")] == ["reset", ""]
+    assert KillSwitch.objects.latest("id").rearmed_at is None
+
+
+def test_a_person_lets_go_of_the_same_limit_in_a_later_period_too(
+    desk: Desk, session: Session, owner: User
+) -> None:
+    limited(desk, "2", control="MAX_DRAWDOWN", action="PAUSE")
+    bought(desk, "1")
+    moved(desk, session, 100, 2100)
+    moved(desk, session, 2200, 2200, at=NOON + timedelta(hours=10))
+    assert kill_rearm(switch=KillSwitch.objects.get(), actor=owner, reason="I know")
+    moved(desk, session, 2300, 2300, at=NOON + timedelta(hours=11))
+    assert Breach.objects.count() == 1
+
+
 def test_a_new_day_ends_what_is_soft_and_keeps_what_is_hard(desk: Desk, session: Session) -> None:
     limited(desk, "1", action="REDUCE", hard=False, reference="EQUITY")
     limited(desk, "2", action="PAUSE", hard=True)

@@ -234,3 +234,9 @@ def words_of_moment(at: datetime) -> str:
 def began_of(key: str) -> str:
     """When the period of an alarm began, in the words of its key."""
     return key.split("|")[-3]
+
+
+def is_same_limit(key: str, other: str) -> bool:
+    """Whether two alarms differ in their periods alone."""
+    one, two = key.split("|"), other.split("|")
+    return one[:-3] + one[-2:] == two[:-3] + two[-2:]
