@@ -87,7 +87,7 @@ def trades_of(output: Output, tape_: Tape, contract: Contract, instrument: Instr
     """The simulator's trades with prices, excursions and estimated costs."""
     t = output.trades
     side, entry, exit_ = t["side"], t["entry"], t["exit"]
-    tick = _TickScale(instrument.tick_size)
+    tick = TickScale(instrument.tick_size)
     mae, mfe = side * (entry - t["worst"]), side * (t["best"] - entry)
     distance = np.maximum(np.abs(entry - t["stop"]), 1)
     net = np.round(t["profit"] - t["commission"] + t["swap"], 2)
@@ -132,7 +132,7 @@ def trades_join(parts: Sequence[Trades], offsets: Sequence[int]) -> Trades:
     return Trades(**columns)
 
 
-class _TickScale:
+class TickScale:
     """Ticks -> prices without the noise of a float product where the tick is a decimal one."""
 
     def __init__(self, tick_size: Decimal) -> None:
@@ -141,6 +141,10 @@ class _TickScale:
 
     def prices(self, ticks: IntArray | FloatArray) -> FloatArray:
         return np.asarray(ticks * self.numerator / self.denominator, np.float64)
+
+    def nearest(self, prices: FloatArray) -> FloatArray:
+        """Prices moved to the nearest tick."""
+        return self.prices(np.floor(prices * self.denominator / self.numerator + 0.5))
 
 
 def _price_costs(output: Output, tape_: Tape, contract: Contract) -> tuple[FloatArray, FloatArray]:
