@@ -24,13 +24,13 @@ def locks_holding() -> QuerySet[Lock]:
 
 
 def lock_over(*, order: Order) -> Lock | None:
-    """A lock that keeps the order out, the one that holds longest; in one statement."""
-    covers = Q()
-    for name in ("account", "symbol", "deployment", "side"):
-        value = getattr(order, "side" if name == "side" else f"{name}_id")
-        covers &= Q(**{f"{name}__isnull": True}) | Q(**{name: value})
-    found = list(locks_holding().filter(covers))
-    return max(found, key=_end, default=None)
+    """A lock that keeps the order out, the one that holds longest; in one statement.
+
+    Few locks hold at a time: to sort them out here costs less than to ask for the right ones.
+    """
+    at = now()
+    holding = [lock for lock in Lock.objects.filter(ended_at__isnull=True) if _holds(lock, at)]
+    return max((lock for lock in holding if _covers(lock, order)), key=_end, default=None)
 
 
 def rules_of(*, account: Account) -> list[Rule]:
@@ -102,6 +102,15 @@ def _all_accounts(rules: Iterable[Rule]) -> bool:
 def _trade(*columns: Any) -> Trade:
     pk, account, symbol, deployment, side, profit, swap, commission, *closed = columns
     return Trade(pk, account, symbol, deployment, side, profit + swap - commission, *closed)
+
+
+def _holds(lock: Lock, at: datetime) -> bool:
+    return lock.expires_at is None or lock.expires_at > at
+
+
+def _covers(lock: Lock, order: Order) -> bool:
+    names = ("account_id", "symbol_id", "deployment_id", "side")
+    return all(getattr(lock, name) in (None, getattr(order, name)) for name in names)
 
 
 def _end(lock: Lock) -> tuple[bool, datetime]:
