@@ -117,6 +117,18 @@ def test_the_strictest_limit_holds(desk: Desk) -> None:
     assert Position.objects.get().lots == Decimal("0.05")
 
 
+@pytest.mark.parametrize(("start", "scale"), [(103_000, None), (103_100, "0.5")])
+def test_sizes_are_halved_once_the_daily_loss_warns(
+    desk: Desk, start: int, scale: str | None
+) -> None:
+    """At 60 % of a loss of 5 %, with an equity of 100,000."""
+    make_risk_limit(control="DAILY_LOSS", value=Decimal(5), action="BLOCK")
+    make_risk_limit(control="DAILY_LOSS_USED", value=Decimal(60), action="NOTIFY")
+    Account.objects.update(day_start_equity=start)
+    run = answer(desk, 0, 1.1)
+    assert run.numbers["sizing"].get("limit_scale") == scale
+
+
 def test_bad_parameters_are_refused_with_the_reason(desk: Desk) -> None:
     Strategy.objects.update(params={"fast": 9, "slow": 3})
     run = answer(desk, 0, 1.1)

@@ -5,20 +5,27 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 
 from django.db.models import Q
 
 from trading.engine.risk import (
+    AccountFacts,
+    Action,
     Clock,
     Control,
     DrawdownState,
+    Facts,
     Limit,
     LimitSet,
     Period,
     Reference,
     Subject,
+    SubjectFacts,
     Unit,
+    evaluate,
+    size_factor,
 )
 from trading.engine.risk.facts import Key
 from trading.engine.risk.limits import NEW_YORK_CLOSE
@@ -26,6 +33,7 @@ from trading.models import Account, LossState
 
 TRADING_DAY: Final = Clock(Period.DAY, *NEW_YORK_CLOSE)
 """What `Account.day_start_equity` is of."""
+ACCOUNT: Final = (Subject.ACCOUNT, "")
 States = Mapping[Key, Mapping[Clock, LossState]]
 
 
@@ -86,3 +94,26 @@ def _key(row: LossState) -> Key:
     if row.deployment_id is not None:
         return Subject.DEPLOYMENT, ""
     return (Subject.GROUP, str(row.group_id)) if row.group_id else (Subject.GLOBAL, "")
+
+
+def size_scale(*, limits: LimitSet, account: Account, equity: Decimal, at: datetime) -> Decimal:
+    """What sizes are multiplied by: half once the daily loss is used up to a warning, or where
+    that is not known. Read only where a limit warns."""
+    warning = [x for x in limits.of(Control.DAILY_LOSS_USED) if x.action is Action.NOTIFY]
+    if not warning:
+        return Decimal(1)
+    losses = limits.of(Control.DAILY_LOSS)
+    groups = [limit.target for limit in losses if limit.subject is Subject.GROUP]
+    rows = {} if all(map(is_plain, losses)) else loss_states(account=account, groups=groups)
+    subjects = {key: _subject(clocks) for key, clocks in rows.items()}
+    known = subjects.get(ACCOUNT, SubjectFacts()).states
+    subjects[ACCOUNT] = SubjectFacts(equity, None, {**day_state(account, at), **known})
+    facts = Facts(at=at, account=AccountFacts(reading_age=Decimal(0)), subjects=subjects)
+    found = evaluate(LimitSet((*warning, *losses)), facts)
+    return size_factor(found)
+
+
+def _subject(clocks: Mapping[Clock, LossState]) -> SubjectFacts:
+    """As the guard has seen it last."""
+    newest = max(clocks.values(), key=lambda row: row.updated_at)
+    return SubjectFacts(newest.equity, None, {clock: row.state() for clock, row in clocks.items()})

@@ -34,6 +34,7 @@ from trading.engine.types import (
 from trading.models import Deployment, Order, Severity, StrategyRun, Symbol
 from trading.models.strategies import RunState
 from trading.selectors.bars import bars_tail
+from trading.selectors.losses import size_scale
 from trading.selectors.quotes import quotes_fresh
 from trading.selectors.risk import LimitBook, limit_book, limit_set_of
 from trading.selectors.signals import order_sent, refusal_of
@@ -231,7 +232,10 @@ def situation_of(
     market = _market(deployment, reading.quotes(symbol.source, within=0.02))
     rule = plan.sizing
     facts = facts_of(deployment=deployment, rule=rule, bars=bars, market=market, state=state)
-    caps = caps_of(deployment=deployment, rule=rule, limits=limits, equity=state.equity)
+    at, equity = market.quote.time, state.equity
+    scale = size_scale(limits=limits, account=account, equity=equity, at=at)
+    facts = facts if scale == 1 else replace(facts, limit_scale=scale)
+    caps = caps_of(deployment=deployment, rule=rule, limits=limits, equity=equity)
     return Situation(replace(plan, caps=caps), bars, Scene(market, state, facts), broker)
 
 

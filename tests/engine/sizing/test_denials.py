@@ -39,7 +39,7 @@ def spoilt(name: str, value: Any) -> dict[str, Any]:
 
 POSITIVE = (
     *("price", "stop", "leverage", "conversion rate"),
-    *("peak_balance", "atr", "annual_volatility", "broker_tick_value"),
+    *("peak_balance", "atr", "annual_volatility", "broker_tick_value", "limit_scale"),
 )
 SIGNED = ("balance", "equity", "day_start_balance", "curve", "loss_room", "open_risk_room")
 OTHERS = (

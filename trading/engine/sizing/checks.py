@@ -13,7 +13,7 @@ from trading.engine.types import Calculation, Instrument
 _POSITIVE: Final = frozenset(
     {
         *("price", "stop", "leverage", "conversion rate"),
-        *("peak_balance", "atr", "annual_volatility", "broker_tick_value"),
+        *("peak_balance", "atr", "annual_volatility", "broker_tick_value", "limit_scale"),
     }
 )
 _SIGNED: Final = frozenset(

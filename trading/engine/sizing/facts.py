@@ -38,6 +38,8 @@ class Facts:
     """The strategy's net profit so far after each of its newest trades, the newest last."""
     broker_tick_value: Decimal | None = None
     """What the broker says a lot loses per tick, account currency; None = it does not say."""
+    limit_scale: Decimal = Decimal(1)
+    """What a warning of the limits leaves of sizes."""
 
     def numbers(self) -> Iterable[tuple[str, Decimal]]:
         """Those that are known, by name."""
@@ -46,6 +48,7 @@ class Facts:
             value = getattr(self, name)
             if value is not None:
                 yield name, value
+        yield "limit_scale", self.limit_scale
         yield from (("curve", value) for value in self.curve or ())
         if self.record is not None:
             yield from (("won R", self.record.won), ("lost R", self.record.lost))

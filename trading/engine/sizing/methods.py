@@ -112,13 +112,16 @@ def _kelly(record: Record, factors: Factors) -> Decimal:
 
 
 def _scale(request: SizingRequest, factors: Factors) -> Decimal:
-    """What drawdown and equity curve make of a size, up to 1; Refusal where it is 0."""
-    rule, facts, scale = request.rule, request.facts, Decimal(1)
+    """What limits, drawdown and equity curve make of a size, up to 1; Refusal where it is 0."""
+    rule, facts, scale = request.rule, request.facts, request.facts.limit_scale
+    if scale != 1:
+        factors["limit_scale"] = f"{scale:f}"
     if rule.drawdown_from is not None and rule.drawdown_to is not None:
         drawdown = _drawdown(request.account, known("peak_balance", facts.peak_balance))
-        scale = scales.drawdown_scale(drawdown, rule.drawdown_from, rule.drawdown_to)
-        factors |= {"drawdown": f"{drawdown:.4f}", "drawdown_scale": f"{scale:.6f}"}
-        if scale == 0:
+        left = scales.drawdown_scale(drawdown, rule.drawdown_from, rule.drawdown_to)
+        factors |= {"drawdown": f"{drawdown:.4f}", "drawdown_scale": f"{left:.6f}"}
+        scale *= left
+        if left == 0:
             end = f"{rule.drawdown_to:f} %"
             raise Refusal(Code.DRAWDOWN, f"Drawdown is {drawdown:.2f} %, sizes end at {end}")
     if rule.curve_factor is not None:
