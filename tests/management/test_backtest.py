@@ -56,6 +56,20 @@ def test_the_range_and_the_terms_reach_the_backtest() -> None:
     assert settings["conversion"] == "1 / price"
 
 
+def test_any_sizing_rule_may_be_tried() -> None:
+    history("EURUSD")
+    rule = '{"method": "VOLATILITY", "drawdown_from": 5, "drawdown_to": 15}'
+    content = json.loads(output("--json", "--risk", "12", "--sizing", rule))
+    assert content["settings"]["sizing"] == {
+        "method": "VOLATILITY",
+        "value": "12",
+        "base": "LESSER",
+        "drawdown_from": "5",
+        "drawdown_to": "15",
+    }
+    assert content["metrics"]["trades"]["count"] > 20
+
+
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
@@ -79,6 +93,9 @@ def test_an_option_that_cannot_be_read_is_refused(option: str, value: str, messa
         ("--strategy", "martingale", "Expected a kind of strategy"),
         ("--timeframe", "M5", "Expected bars of history:EURUSD M5, was none; import history with"),
         ("--params", '{"entry": 1}', "entry: expected 2 to 1000, was 1"),
+        ("--risk", "much", "value: expected a value of its kind, was 'much'"),
+        ("--sizing", '{"method": "DOUBLE"}', "method: expected a value of its kind, was 'DOUBLE'"),
+        ("--sizing", '{"method": "KELLY"}', "Expected a start_percent above 0 for KELLY"),
     ],
 )
 def test_what_is_missing_or_wrong_is_said(option: str, value: str, message: str) -> None:
