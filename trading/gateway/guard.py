@@ -199,7 +199,7 @@ class SeatGuard:
             initials={} if given is None else {guard.account: given},
         )
         if moved:  # whatever it has been taken for meanwhile
-            guard.states.update(watched.settled)
+            guard.states |= {k: s for k, s in watched.settled.items() if k in guard.states}
         alarms = guard.read(look)
         if watched.moves.is_settled:
             watched.settled = dict(guard.states)
@@ -245,7 +245,10 @@ class SeatGuard:
         BOARD.move(account.pk, moved)
 
     def _put(self, watched: Watched, state: AccountState) -> None:
-        """Show others what the account is worth, without what is not explained yet."""
+        """Show others what the account is worth, without what is not explained yet, where a limit
+        is of several accounts."""
+        if not watched.rulebook.members:
+            return
         total = watched.guard.total()
         equity, worst = money_from_float(total.equity), money_from_float(total.at_stops)
         cost = money_from_float(total.cost)
@@ -306,8 +309,13 @@ class SeatGuard:
         watched.guard.follow(rules, states)
 
     def _begin_from(self, account: Account, guard: Guard) -> None:
+        """What a person says of the initial balance; the row that the seat has may be too old."""
         state, given = guard.states.get((guard.account, DAY)), account.initial_balance
-        if state is not None and given is not None and given != state.initial:
+        if state is None or given is None or given == state.initial:
+            return
+        account.refresh_from_db(fields=["initial_balance"])
+        given = account.initial_balance
+        if given is not None and given != state.initial:
             guard.begin_from(given)
 
     def _let_go(self, watched: Watched) -> None:

@@ -11,8 +11,8 @@ from trading.engine.types import AccountState
 from trading.models import LossState
 from trading.selectors.guards import Ledger
 
-ROUNDING: Final = Decimal("0.02")
-"""So much may be the broker's rounding."""
+FEES: Final = Decimal("0.005")
+"""Less than this share of the balance is taken for fees, interest or rounding: lost or won."""
 PATIENCE: Final = 1.0
 """Seconds that deals may come later than the balance they explain, before they are asked for."""
 ZERO: Final = Decimal(0)
@@ -68,7 +68,7 @@ class Moves:
             return state, ZERO
         booked = self.ledger.read()
         amount = state.balance - self._settled - (booked - self._booked)
-        if abs(amount) <= ROUNDING:
+        if abs(amount) < FEES * abs(self._settled) or not amount:
             return self._settle(state, booked), ZERO
         if self._puzzle is None or self._puzzle.amount != amount:
             self._puzzle = Puzzle(amount, monotonic(), not is_same)

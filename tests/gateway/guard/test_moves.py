@@ -61,6 +61,31 @@ def test_trades_are_no_deposits(desk: Desk, session: Session) -> None:
     assert LossState.objects.get().initial == 100_000
 
 
+def test_a_fee_is_lost(desk: Desk, session: Session) -> None:
+    moved(desk, session, 0)
+    paid(-30)
+    moved(desk, session, 0, 0, at=NOON + timedelta(minutes=2))
+    state = LossState.objects.get()
+    assert (state.balance, state.start_balance, BalanceMove.objects.count()) == (
+        D(99_970),
+        D(100_000),
+        0,
+    )
+
+
+def test_an_old_row_of_the_account_does_not_undo_a_move(desk: Desk, session: Session) -> None:
+    Account.objects.update(initial_balance=100_000)
+    session.load()
+    moved(desk, session, 0)
+    (seat,) = session._seats.values()
+    old = Account.objects.get()
+    paid(-20_000)
+    moved(desk, session, 0, 0, at=NOON + timedelta(minutes=2))
+    seat.account = old
+    session.observe()
+    assert (LossState.objects.get().initial, seat.account.initial_balance) == (D(80_000),) * 2
+
+
 def test_a_withdrawal_while_nobody_watched_is_seen_afterwards(desk: Desk, session: Session) -> None:
     moved(desk, session, 0)
     session._seats[desk.account.pk].drop()
