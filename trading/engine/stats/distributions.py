@@ -49,11 +49,12 @@ def binomial_cdf(hits: int, count: int, share: float) -> float:
     """P(X <= hits) of `count` independent draws that hit with probability `share`."""
     if share in (0.0, 1.0):
         return 1.0 if share == 0.0 or hits >= count else 0.0
-    total = math.fsum(_binomial(k, count, share) for k in range(min(hits, count) + 1))
+    total = math.fsum(binomial_share(k, count, share) for k in range(min(hits, count) + 1))
     return min(1.0, total)
 
 
-def _binomial(hits: int, count: int, share: float) -> float:
+def binomial_share(hits: int, count: int, share: float) -> float:
+    """P(X = hits) of `count` independent draws, 0 < share < 1."""
     ways = math.lgamma(count + 1) - math.lgamma(hits + 1) - math.lgamma(count - hits + 1)
     return math.exp(ways + hits * math.log(share) + (count - hits) * math.log1p(-share))
 

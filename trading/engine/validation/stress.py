@@ -123,6 +123,12 @@ def dearer(request: BacktestRequest, multiple: float) -> BacktestRequest:
     return replace(request, bars=spread, terms=changed)
 
 
+def recosted(request: BacktestRequest, per_fill: float) -> BacktestRequest:
+    """With what a fill costs beyond the assumption, in price units, at entry and exit."""
+    spread = np.maximum(request.bars.spread + 2.0 * per_fill, 0.0)
+    return replace(request, bars=replace(request.bars, spread=spread))
+
+
 def break_even(profits: Mapping[float, float]) -> float | None:
     """The first multiple at which profit falls to 0, between those given."""
     for (low, before), (high, after) in pairwise(sorted(profits.items())):
