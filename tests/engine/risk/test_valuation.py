@@ -42,7 +42,7 @@ def bought(book: Book, name: str, side: int, steps: int, stop: int | None) -> No
 
 
 sides, names = st.sampled_from([1, -1]), st.sampled_from(sorted(PRICES))
-stops = st.one_of(st.none(), st.integers(100, 900))
+stops = st.one_of(st.none(), st.integers(150, 900))
 positions = st.lists(st.tuples(names, sides, st.integers(1, 30), stops), max_size=6)
 moves = st.lists(st.tuples(names, st.integers(-90, 90)), max_size=12)
 
