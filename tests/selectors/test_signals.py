@@ -56,7 +56,6 @@ def test_what_could_not_be_decided_was_no_signal(desk: Desk) -> None:
 def test_an_order_whose_sender_died_answers_its_run(desk: Desk) -> None:
     run = make_run(deployment=desk.deployment, state="CLAIMED", outcome="", attempts=1)
     sent = entry(desk, run=run, status="SENDING", sent_at=now())
-    StrategyRun.objects.filter(pk=run.pk).update(numbers={"signal": {"side": "1"}})
     run_execute(run_id=run.pk)
     run.refresh_from_db()
     assert (run.outcome, run.message) == ("ENTRY", f"{sent}: sending")

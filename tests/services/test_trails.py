@@ -95,7 +95,8 @@ def test_a_second_answer_to_the_bar_of_the_entry_moves_nothing(short: Desk) -> N
     before = stop_at_the_broker()
     StrategyRun.objects.update(state="QUEUED", numbers={})
     run_execute(run_id=StrategyRun.objects.get().pk)
-    assert StrategyRun.objects.get().numbers.keys() == {"signal", "equity"}
+    run = StrategyRun.objects.get()
+    assert (run.outcome, run.numbers) == ("ENTRY", {"signal": {"side": "-1"}})
     assert stop_at_the_broker() == before
 
 

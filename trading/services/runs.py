@@ -194,6 +194,7 @@ def _claim(run: StrategyRun) -> bool:
 def _answer(run: StrategyRun, reading: Reading) -> None:
     sent = order_sent(run=run) if run.attempts else None
     if sent is not None:  # by a process that died before it could say so
+        run.numbers = {"signal": {"side": str(sent.side)}, **run.numbers}
         _finish_entry(run, sent)
         return
     if run.expires_at < now():
