@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 
@@ -24,14 +25,14 @@ TRAIN = 12_400
 """Two years of hours."""
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bars", type=int, default=62_000)
     parser.add_argument("--windows", type=int, default=60)
     parser.add_argument("--combos", type=int, default=100)
     parser.add_argument("--expanding", action="store_true", help="train on all bars before")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    measure(parser.parse_args())
+    measure(parser.parse_args(arguments))
 
 
 def measure(options: argparse.Namespace) -> None:
