@@ -34,6 +34,7 @@ from trading.models import (
     Severity,
     Side,
 )
+from trading.selectors.brakes import Brakes, brakes_of
 from trading.selectors.facts import expected_price
 from trading.selectors.filters import news_near
 from trading.selectors.kills import kill_over
@@ -134,7 +135,9 @@ def _refusal(
     pending, quote = orders_pending(order=order), seen.quote if seen else None
     checks: list[Callable[[], Reason | Refusal | None]] = [lambda: _age_refusal(order)]
     if order.origin == Origin.STRATEGY:
-        checks.append(lambda: _halt_refusal(order))
+        assert order.deployment_id is not None
+        brakes = brakes_of(deployment_id=order.deployment_id)
+        checks.append(lambda: _halt_refusal(order, brakes))
         if order.purpose == Purpose.CLOSE:
             checks.append(lambda: _news_refusal(order, quote))
     if order.purpose == Purpose.ENTRY or _is_volume_based(order):
@@ -143,8 +146,8 @@ def _refusal(
         checks += [
             lambda: _lease_refusal(lease, moment),
             _disk_refusal,
-            lambda: _entry_refusal(order, quote),
-            lambda: _lock_refusal(order),
+            lambda: _entry_refusal(order, brakes, quote),
+            lambda: _lock_refusal(order, brakes),
             lambda: _symbol_refusal(order),
             lambda: _mode_refusal(order),
             lambda: _session_refusal(order, quote),
@@ -169,7 +172,7 @@ def _age_refusal(order: Order) -> Reason | None:
     return "SIGNAL_TOO_OLD", f"Expected to be sent before {order.good_until:%H:%M:%S}, was later"
 
 
-def _halt_refusal(order: Order) -> Reason | None:
+def _halt_refusal(order: Order, brakes: Brakes) -> Reason | None:
     """What stops everything a strategy wants: a halted account, a switch in mode HALT.
 
     Strategies may still reduce under any other switch and while the account is REDUCING.
@@ -178,7 +181,7 @@ def _halt_refusal(order: Order) -> Reason | None:
     if account.state == Account.State.HALTED:
         return "ACCOUNT_NOT_ACTIVE", f"Account is {account.state}: {account.state_reason}"
     mode = KillMode.HALT if order.purpose == Purpose.CLOSE else None
-    switch = kill_over(order=order, mode=mode)
+    switch = kill_over(order=order, mode=mode) if brakes.is_switched else None
     if switch is None:
         return None
     return "KILL_SWITCH", f"{switch} pulled by {switch.pulled_by}: {switch.reason}"
@@ -205,16 +208,13 @@ def _doubt_refusal(order: Order, pending: list[PendingOrder]) -> Reason | None:
     return "IN_DOUBT", f"Order {doubt.client_id} is {doubt.status}, its outcome unproved"
 
 
-def _entry_refusal(order: Order, quote: Quote | None) -> Reason | None:
+def _entry_refusal(order: Order, brakes: Brakes, quote: Quote | None) -> Reason | None:
     account = order.account
     if account.state != Account.State.ACTIVE:
         return "ACCOUNT_NOT_ACTIVE", f"Account is {account.state}: {account.state_reason}"
-    assert order.deployment_id is not None
-    rows = Deployment.objects.values_list("state", "hours")
-    state, hours = rows.get(pk=order.deployment_id)
-    if state != Deployment.State.RUNNING:
-        return "DEPLOYMENT_PAUSED", f"Deployment is {state}"
-    return _hours_refusal(hours, quote.time if quote else now())
+    if brakes.state != Deployment.State.RUNNING:
+        return "DEPLOYMENT_PAUSED", f"Deployment is {brakes.state}"
+    return _hours_refusal(brakes.hours, quote.time if quote else now())
 
 
 def _hours_refusal(hours: str, at: datetime) -> Reason | None:
@@ -247,8 +247,8 @@ def _news_refusal(order: Order, quote: Quote | None) -> Reason | None:
     return (Control.NEWS_CLOSES.spec.code, breach.message) if breach else None
 
 
-def _lock_refusal(order: Order) -> Reason | None:
-    lock = lock_over(order=order)
+def _lock_refusal(order: Order, brakes: Brakes) -> Reason | None:
+    lock = lock_over(order=order) if brakes.is_locked else None
     if lock is None:
         return None
     end = f"until {lock.expires_at:%a %H:%M} UTC" if lock.expires_at else "until it is released"
