@@ -80,10 +80,10 @@ def slice_by(trades: Trades, codes: IntArray, names: Sequence[str]) -> dict[str,
         np.bincount(codes, weights, minlength=count) for weights in (net > 0.0, net, trades.r)
     )
     return {
-        name: SliceMetrics(
-            int(n), percent(ratio(float(w), n)), ratio(float(r), n), round(float(total), 2)
+        name: SliceMetrics(n, percent(ratio(w, n)), ratio(r, n), round(total, 2))
+        for name, n, w, r, total in zip(
+            names, sizes.tolist(), wins.tolist(), rs.tolist(), nets.tolist(), strict=True
         )
-        for name, n, w, r, total in zip(names, sizes, wins, rs, nets, strict=True)
         if n
     }
 
