@@ -31,7 +31,7 @@ WARM_UP = 2
 GIVE_UP = 60.0
 REST_SECONDS = 1.0
 """Between two bars: the worker puts its own house in order."""
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.05
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from trading.services.events import Happening, event_append
 from trading.services.specifications import SYNC_TASK
 
 RUN_TASK = "trading.tasks.run_strategy"
-TOGETHER = 10
+TOGETHER = 20
 """Most runs in one hint."""
 QUEUE_SECONDS = 5
 """How long a hint may wait for a worker before the sweeper gives another: workers die with it."""
