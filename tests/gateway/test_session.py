@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import User
+from django.utils.timezone import now
 from django_q.models import OrmQ
 
 from tests.brokers.test_contract import BUY
@@ -152,6 +153,14 @@ def test_bars_missed_while_nobody_ran_are_filled_in(desk: Desk) -> None:
     Session(desk.symbol.source, stream).load()
     newest = bars_tail(symbol=desk.symbol, timeframe="M1", count=1)
     assert newest.time[-1] == at(240).timestamp()
+
+
+def test_a_signal_is_good_for_no_longer_than_the_timing_says(
+    desk: Desk, session: Session, settings: LazySettings
+) -> None:
+    settings.TIMING = Timing(signal=1e-6)
+    session.on_quotes([desk.quote("1.10000", at(60)), desk.quote("1.10000", at(120))])
+    assert StrategyRun.objects.get().expires_at < now()
 
 
 def test_a_bar_seen_from_its_middle_is_taken_from_the_history(desk: Desk) -> None:

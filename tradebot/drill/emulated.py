@@ -3,8 +3,8 @@
 Gateways reach it with the real SDK, workers over REST; only its addresses are another's.
 
 Its market runs faster than a stream of MetaApi believes. No decision rests on that: bars close by
-quotes, and a signal that waits too long is refused for its bar. Only how far a series is filled up
-is reckoned short, until the next gateway fills it.
+quotes, and how long a signal is good for is set for all of a drill. Only how far a series is filled
+up is reckoned short, until the next gateway fills it.
 """
 
 from __future__ import annotations

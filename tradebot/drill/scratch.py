@@ -24,6 +24,7 @@ TIMING: Mapping[str, float] = {
     "reread": 0.5,
     "verify_first": 0.3,
     "verify_last": 1.5,
+    "signal": 5.0,
     "reconcile": 1.0,
     "reconcile_doubt": 0.25,
 }

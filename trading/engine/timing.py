@@ -31,6 +31,8 @@ class Timing:
     """Time between two reconciliations of an account in which nothing is in doubt."""
     reconcile_doubt: float = 2.0
     """The same while something is."""
+    signal: float = 300.0
+    """The longest that a signal is good for; one of a shorter bar is good for that bar."""
     protect: float = 5.0
     """No position may be without a stop for longer."""
     deals_overlap: float = 600.0

@@ -11,6 +11,7 @@ from threading import Event
 from time import monotonic
 
 import structlog
+from django.conf import settings
 from django.db import DatabaseError, close_old_connections, transaction
 
 from trading.brokers.base import BrokerError, Stream
@@ -35,7 +36,7 @@ RELOAD_SECONDS = 1.0
 SYMBOLS_SECONDS = 5.0
 """What else decides on the symbols of a source changes more seldom than its deployments do."""
 LEAST_TTL = 5.0
-"""A signal is worth acting on for a bar, at least this many seconds, at most five minutes."""
+"""A signal is worth acting on for a bar, at least this many seconds, as `Timing` says at most."""
 log = structlog.get_logger(__name__)
 
 
@@ -178,7 +179,7 @@ class Session:
         if closing.is_partial:
             bars_backfill(stream=self.stream, symbol=symbol, timeframe=closing.timeframe)
         seconds = TIMEFRAMES[closing.timeframe] / self.stream.speed
-        ttl = min(max(seconds, LEAST_TTL), 300.0)
+        ttl = min(max(seconds, LEAST_TTL), settings.TIMING.signal)
         return ClosedBar(symbol, closing.timeframe, closing.bar, ttl=ttl)
 
     def _sample(self, at: datetime) -> None:
