@@ -76,10 +76,10 @@ def test_what_is_not_begun_in_time_goes_back_to_the_queue(
 
 
 def test_a_bar_asks_in_shared_hints_and_once_more_backwards(desk: Desk) -> None:
-    accounts = [desk.account.pk, *(another(desk).account_id for _ in range(10))]
+    accounts = [desk.account.pk, *(another(desk).account_id for _ in range(20))]
     closed = ClosedBar(desk.symbol, "M1", Bar(0, 1.1, 1.1, 1.1, 1.1, 1.0, 0.0), 60.0)
     runs = tuple(run.pk for run in bar_close(closed=closed, account_ids=accounts))
-    assert hints() == [runs[:10], runs[10:], runs[9::-1]]
+    assert hints() == [runs[:20], runs[20:], runs[19::-1]]
     assert bar_close(closed=closed, account_ids=accounts) == []
 
 
