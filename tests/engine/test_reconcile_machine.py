@@ -29,6 +29,7 @@ from tests.engine.readings import D, S, T, close, entry
 from trading.engine.orders import FINAL, IN_DOUBT, SOFT_FINAL
 from trading.engine.reconcile import diff
 from trading.engine.repairs import (
+    Absent,
     Bind,
     Changed,
     Conclude,
@@ -37,6 +38,7 @@ from trading.engine.repairs import (
     Repair,
     Rules,
     Verified,
+    Withdraw,
 )
 from trading.engine.types import Fill, PositionState, Snapshot
 
@@ -244,10 +246,12 @@ class Trading(RuleBasedStateMachine):
             self.broker.cancel(client_id)
 
     def _had_to_wait(self, repair: Repair, repairs: tuple[Repair, ...]) -> bool:
-        """Whether it could not be said at once: the second look at a rejection, and whatever the
-        deals just recorded do not say of their position."""
+        """Whether it could not be said at once: the second look at a rejection, the absence of what
+        was just taken back, and whatever deals just recorded do not say of their position."""
         if isinstance(repair, Verified):
             return any(isinstance(r, Verified) and r.order_id == repair.order_id for r in repairs)
+        if isinstance(repair, Absent):
+            return any(isinstance(r, Withdraw) and r.order_id == repair.order_id for r in repairs)
         deals = [d for r in repairs if isinstance(r, Record) for d in r.deals]
         return isinstance(repair, Changed) and repair.seen.id in {d.position_id for d in deals}
 

@@ -386,7 +386,7 @@ def test_the_simple_limits_cost_two_statements(desk: Desk) -> None:
     tables = [s["sql"] for s in statements if 'FROM "trading_' in s["sql"]]
     assert sum("trading_risklimit" in sql for sql in tables) == 1
     assert sum('FROM "trading_position"' in sql for sql in tables) == 1
-    assert len(tables) == 7
+    assert len(tables) == 5
 
 
 def test_every_control_of_the_gate_has_a_case() -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import socketio  # type: ignore[import-untyped]
-from metaapi_cloud_sdk.clients.metaapi import subscription_manager
 
 from tests.brokers.metaapi.linked import LIVE, Desk, hub_at
 from tests.metaapi_emulator.running import EmulatorSite, emulator_thread
@@ -181,7 +180,8 @@ def test_nobody_waits_for_his_terminal_by_chance(
     without: Callable[[str, bool], None], monkeypatch: pytest.MonkeyPatch, is_guarded: bool
 ) -> None:
     without("resubscribe_at_once", is_guarded)
-    monkeypatch.setattr(subscription_manager, "uniform", lambda *_: 60.0)
+    manager = "metaapi_cloud_sdk.clients.metaapi.subscription_manager"
+    monkeypatch.setattr(f"{manager}.uniform", lambda *_: 60.0)
     with emulator_thread() as site, fresh_desk(site) as desk:
         desk.begin()
         site.ask("drop")
