@@ -10,7 +10,7 @@ READY, its processor time and memory are taken over `--seconds`. Then
 * all sockets are dropped (`lost`) and nobody is let in for a while: until an account may trade once
   the server lets the gateway in again (`reconnect`).
 
-Moments are those at which the account's lease changes, looked at every 50 ms.
+Moments are those at which the account's lease lets entries pass or does not, looked at every 50 ms.
 """
 
 from __future__ import annotations
@@ -156,19 +156,21 @@ def measure(
 
 
 def changes(accounts: int, ready: bool, longest: float) -> list[float]:
-    """Seconds until each account's lease was READY, or was not; in order."""
+    """Seconds until entries of each account were allowed, or were not; in order."""
     from trading.models import Lease
+    from trading.selectors.clock import clock_read
+    from trading.selectors.leases import lease_standing
 
     began, seen = time.monotonic(), dict[int, float]()
     while len(seen) < accounts:
         passed = time.monotonic() - began
         if passed > longest:
-            expected = "READY" if ready else "not READY"
+            expected = "open to entries" if ready else "closed to entries"
             raise SystemExit(f"Expected {accounts} leases {expected}, was {len(seen)}")
-        states = Lease.objects.filter(account__isnull=False).values_list("account_id", "state")
-        for account, state in states:
-            if (state == Lease.State.READY) is ready:
-                seen.setdefault(account, passed)
+        now = clock_read()
+        for lease in Lease.objects.filter(account__isnull=False):
+            if (lease_standing(lease, now) is None) is ready:
+                seen.setdefault(lease.pk, passed)
         time.sleep(LOOK_SECONDS)
     return sorted(seen.values())
 
