@@ -71,7 +71,12 @@ def test_what_is_used_up_allows_nothing(changes: dict[str, Any], name: str) -> N
 
 
 def test_leverage_needs_to_know_what_is_open() -> None:
-    assert refusal(size(rule=LEVERED, caps=Caps(notional_open=None))) == "FACT_UNKNOWN"
+    unknown = size(rule=LEVERED, caps=Caps(notional_open=None))
+    assert refusal(unknown) == "FACT_UNKNOWN"
+    assert unknown.denial is not None
+    assert unknown.denial.message.startswith("Expected notional_open, ")
+    once = SizingRule(value=D(1), max_leverage=D(1))
+    assert size(rule=once).lots == D("0.09")
     assert size(caps=Caps(notional_open=None)).denial is None
 
 

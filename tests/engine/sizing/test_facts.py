@@ -82,6 +82,10 @@ def test_too_few_bars_or_none_that_moves_measure_nothing(method: Method) -> None
     assert measure_of(rule, bars([10.0, 11.0, 12.0, 11.0]), TICK, 3600) != Measure()
 
 
+def test_what_was_not_measured_is_not_known() -> None:
+    assert Measure() == Measure(None, None)
+
+
 def test_a_rule_that_needs_no_measure_has_none() -> None:
     assert measure_of(SizingRule(), bars([10.0] * 50), TICK, 3600) == Measure()
     rows = ticks_of(bars([10.0] * 50), 0.01).rows

@@ -267,6 +267,16 @@ def test_a_curve_factor_of_nothing_refuses() -> None:
     assert curved(RISING, "0").lots == D("0.20")
 
 
+def test_a_warning_of_the_limits_multiplies_as_well() -> None:
+    halved = Facts(limit_scale=D("0.5"), peak_balance=D(10_000))
+    plain = size(facts=halved)
+    assert (plain.factors["limit_scale"], plain.lots) == ("0.5", D("0.10"))
+    rule = SizingRule(value=D(1), drawdown_from=D(4), drawdown_to=D(10))
+    state = replace(account(10_000), equity=D(9300))
+    assert size(account=state, rule=rule, facts=halved).factors["risk_money"] == "23.25"
+    assert "limit_scale" not in size().factors
+
+
 def test_both_scalings_multiply() -> None:
     rule = SizingRule(value=D(1), curve_factor=D("0.5"), drawdown_from=D(4), drawdown_to=D(10))
     facts = Facts(curve=RISING[::-1], peak_balance=D(10_000))

@@ -144,6 +144,8 @@ def test_a_rule_is_what_its_settings_say() -> None:
     }
     assert rule_of(rule.settings) == rule
     assert rule_of({}) == SizingRule()
+    usual = {"method": "FRACTIONAL", "value": "0.5", "base": "LESSER"}
+    assert SizingRule().settings == usual
     assert rule_of({"method": "FIXED", "value": 0.1, "nights": 2}) == ruled(
         Method.FIXED, "0.1", nights=2
     )
